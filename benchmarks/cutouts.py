@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import peers
-from benchmarks.data import Data
+from benchmarks.data import Data, of_fields
+from benchmarks.frames import FIELDS
 from benchmarks.pipeline import on_disk, ready, run_through
 from benchmarks.rows import Row, Side
 from benchmarks.timing import Work
@@ -111,6 +112,7 @@ def find_windows(data: Data, job: Job, unpacked: Path | None = None) -> tuple[li
 
 def row(data: Data, scratch: Path) -> Row:
     """Set up the comparison of what begins with packed files."""
+    data = of_fields(data, FIELDS, scratch / "sources.csv")
     job = data.images("cutouts", scratch / "cutouts", frames={"keep": False}, cutouts={"size": SIZE})
     windows, _ = find_windows(data, job)
     raw = [one.file.read_bytes() for one in windows]
@@ -137,7 +139,7 @@ def _kept(cut: list[Pixels], work: Callable[..., Pixels], argument: Any) -> None
 
 def stored_row(data: Data, scratch: Path) -> Row:
     """Set up the comparison of what begins with pixels that are not packed."""
-    output = scratch / "stored-cutouts"
+    data, output = of_fields(data, FIELDS, scratch / "sources.csv"), scratch / "output"
     run_through(data.images("frames", output, frames={"keep": True}))
     job = data.images("cutouts", output, frames={"keep": True}, cutouts={"size": SIZE})
     unpacked = scratch / "unpacked"

@@ -2,7 +2,7 @@
 
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,20 @@ class Data:
         frames = {"bands": self.bands, **tables.pop("frames", {})}
         archive = {"survey": "sdss", "root": str(self.sdss)}
         return make_job(stages, archive, {"path": str(self.sources)}, output, frames=frames, **tables)
+
+
+def of_fields(data: Data, count: int, target: Path) -> Data:
+    """List the objects of the first few fields alone, in a catalogue at `target`."""
+    with data.sources.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    keys = [tuple(int(row[name]) for name in ("run", "camcol", "field")) for row in rows]
+    kept = sorted(set(keys))[:count]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row for row, key in zip(rows, keys, strict=True) if key in kept)
+    return replace(data, sources=target)
 
 
 def find_data(scratch: Path) -> Data:

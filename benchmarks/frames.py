@@ -8,20 +8,26 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from benchmarks.data import Data
+from benchmarks.data import Data, of_fields
 from benchmarks.pipeline import on_disk, ready
 from benchmarks.rows import Row, Side
 from survey_batch.config.job import Job
+from survey_batch.planning.plan import make_plan
 from survey_batch.store.products import open_group, stored
+from survey_batch.surveys.sdss.columns import FIELD
+from survey_batch.surveys.sdss.files import FieldKey, frame_path
 
 AIM = 0.75
-FIELDS = 5
-"""The frames are those of five fields, and a shard is one field."""
+FIELDS = 2
+"""The first fields of the catalogue; a shard is one field of five frames."""
 
 
-def frame_files(data: Data) -> list[Path]:
-    """All frames as they lie in the archive, field after field."""
-    return sorted(data.sdss.rglob("frame-*.fits.bz2"), key=lambda path: path.name.split("-")[2:])
+def frame_files(data: Data, job: Job) -> list[Path]:
+    """The frames of a job as they lie in the archive, field after field."""
+    fields = make_plan(job).fields
+    keys = [FieldKey(*key) for key in zip(*(fields[name].to_pylist() for name in FIELD), strict=True)]
+    paths = (data.sdss / frame_path(key, band) for key in keys for band in data.bands)
+    return [path for path in paths if path.exists()]
 
 
 def decompress(files: list[bytes]) -> None:
@@ -32,21 +38,23 @@ def decompress(files: list[bytes]) -> None:
 
 def row(data: Data, scratch: Path) -> Row:
     """Set up the comparison."""
-    files = [path.read_bytes() for path in frame_files(data)]
+    data = of_fields(data, FIELDS, scratch / "sources.csv")
     job = data.images("frames", scratch / "frames")
+    paths, bands = frame_files(data, job), len(data.bands)
+    files = [path.read_bytes() for path in paths]
+    parts = [files[start : start + bands] for start in range(0, len(files), bands)]
     return Row(
         "frame of 2048 x 1489 pixels",
         len(files),
         Side(f"{len(files)} SDSS frames from .bz2 to frames.zarr", lambda: ready(job)),
-        Side("bz2.decompress", lambda: [partial(decompress, files[part::FIELDS]) for part in range(FIELDS)]),
+        Side("bz2.decompress", lambda: [partial(decompress, part) for part in parts]),
         aim=AIM,
-        notes=lambda _: [f"{same_pixels(job, data)}; {on_disk(job)}"],
+        notes=lambda _: [f"{same_pixels(job, paths[0])}; {on_disk(job)}"],
     )
 
 
-def same_pixels(job: Job, data: Data) -> str:
+def same_pixels(job: Job, path: Path) -> str:
     """Compare the first frame's pixels with those that astropy reads; raise RuntimeError if they differ."""
-    path = next(path for path in frame_files(data) if f"-{data.bands[0]}-" in path.name)
     ours = np.asarray(stored(open_group(job.output, "frames"), "image")[0, 0])
     with fits.open(io.BytesIO(bz2.decompress(path.read_bytes()))) as file:
         if not np.array_equal(ours, file[0].data):
