@@ -21,7 +21,8 @@ from survey_batch.models.spectral_type import recipe_for
 from survey_batch.spectra.features import feature_names, prepare
 from survey_batch.spectra.pca import PCA, Moments
 
-PART = 256
+PART, TIMES = 256, 3
+"""Spectra of a part, and how often a round of the fit sums a shard up."""
 RUN = 100_000
 """Spectra of the run of which the fit is told as a share."""
 READ_ONCE = "reading each pixel once: which are good, a division, one sum"
@@ -115,15 +116,16 @@ def fit_row(data: Data, scratch: Path) -> Row:
 
     return Row(
         "spectrum of the sample",
-        SHARD,
-        Side(f"preparing {SHARD:,} spectra in memory, and sums of their products", lambda: [sums]),
-        Side("one symmetric product of the prepared spectra, by BLAS", lambda: [product]),
+        SHARD * TIMES,
+        Side(f"preparing {SHARD:,} spectra in memory, and sums of their products", lambda: [sums] * TIMES),
+        Side("one symmetric product of the prepared spectra, by BLAS", lambda: [product] * TIMES),
         [
             Side(ENDING, lambda: [partial(PCA.fit, found, section.components)], 1, compared=False),
             Side(FILES, lambda: ready(job), spectra.COPIES * count, compared=False),
             Side(
                 FEATURES,
                 lambda: [partial(features_of, part, section, pca) for part in parts_of(shard)],
+                SHARD,
                 compared=False,
             ),
         ],
