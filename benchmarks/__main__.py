@@ -20,7 +20,7 @@ from benchmarks import cutouts, frames, memory, pictures, predictions, runs, spe
 from benchmarks.data import find_data
 from benchmarks.rows import UnmeasuredError, measure
 from benchmarks.table import as_json, header, line, notes, unmeasured
-from benchmarks.timing import as_a_worker, machine
+from benchmarks.timing import as_a_worker, cpu_of_all, machine
 
 ROWS = {
     "frames": frames.row,
@@ -87,7 +87,7 @@ def main() -> None:
                 whole.setdefault(MEMORY, {})[stage] = peak
                 print(memory.line(stage, peak), flush=True)
             keep()
-    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes")
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, {cpu_of_all() / 60:.1f} of them of a processor")
 
 
 def at_least_one(text: str) -> int:

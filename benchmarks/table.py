@@ -8,7 +8,7 @@ from benchmarks.rows import Clock, Result, Row
 
 UNITS = ((1e-6, "µs"), (1e-3, "ms"), (1.0, "s"))
 HEADINGS = ("row", "for each", "floor", "ours", "floor / ours", "aim", "other ways")
-WIDTHS = (15, 28, 7, 7, 22, 12, 0)
+WIDTHS = (15, 34, 7, 7, 22, 12, 0)
 
 
 def duration(seconds: float) -> str:

@@ -34,12 +34,13 @@ class Spent:
 
 def spent(work: Work) -> Spent:
     """Do some work; tell the CPU-seconds of this process and of those that it started and saw end, and the clock's."""
-    begun = _cpu_of_all(), time.perf_counter()
+    begun = cpu_of_all(), time.perf_counter()
     work()
-    return Spent(_cpu_of_all() - begun[0], time.perf_counter() - begun[1])
+    return Spent(cpu_of_all() - begun[0], time.perf_counter() - begun[1])
 
 
-def _cpu_of_all() -> float:
+def cpu_of_all() -> float:
+    """CPU-seconds of this process and of its children that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
