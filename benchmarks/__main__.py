@@ -59,7 +59,11 @@ def main() -> None:
         whole: dict[str, Any] = {"machine": machine(), "data": data.what, "rounds": options.rounds, "rows": {}}
         print(f"{whole['machine']}\n{data.what}; medians of {options.rounds} rounds in turns\n", flush=True)
         if before:
-            print(f"against: {before['machine']}\n{before['data']}; {before['rounds']} rounds\n", flush=True)
+            print(f"against: {before['machine']}\n{before['data']}; {before['rounds']} rounds")
+            print(
+                "" if before["data"] == data.what else "THE FILES ARE OTHERS: both may differ by that alone\n",
+                flush=True,
+            )
 
         def keep() -> None:
             if options.json:
@@ -87,7 +91,7 @@ def main() -> None:
                 whole.setdefault(MEMORY, {})[stage] = peak
                 print(memory.line(stage, peak), flush=True)
             keep()
-    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes, {cpu_of_all() / 60:.1f} of them of a processor")
+    print(f"\n{(time.monotonic() - begun) / 60:.1f} minutes by the clock, {cpu_of_all() / 60:.1f} of CPU time")
 
 
 def at_least_one(text: str) -> int:
