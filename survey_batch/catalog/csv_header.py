@@ -68,7 +68,7 @@ def find_header(text: str, url: str) -> Header:
     Raises
     ------
     ConfigurationError
-        No line names columns, blanks separate them, a quotation mark is not closed, or masks are in separate columns.
+        No line names columns, blanks separate them, a quotation mark is not closed, or vectors are masked apart.
     """
     lines = _LINE_END.split(text)
     separator = _SEPARATOR.fullmatch(lines[0])

@@ -15,7 +15,7 @@ from survey_batch.core.errors import ConfigurationError
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
-UNIT, DESCRIPTION, UCD = "unit", "description", "ucd"
+UNIT, DESCRIPTION, UCD, MASK = "unit", "description", "ucd", "mask"
 """Keys of a field's metadata."""
 _ASTROPY = b"table_meta_yaml"
 """Key in a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
@@ -111,18 +111,20 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 
     single = {field.name for own in schemas.values() for field in own if _is_single(field)}
-    columns = tuple(_column(field, field.name in single) for field in schema)
+    masks = {field.name: mask for own in (schema, *schemas.values()) for field in own if (mask := said(field, MASK))}
+    columns = tuple(_column(field, field.name in single, masks.get(field.name, "")) for field in schema)
     return Source(url, columns, batches, (*notes, *passed_over, *_differences(absent, url)))
 
 
 def _described(schema: pa.Schema, url: str) -> tuple[pa.Schema, tuple[str, ...]]:
-    """Give fields the units and descriptions that astropy keeps in the file's metadata, unless they have their own."""
+    """Give fields the units, descriptions and masks that astropy keeps in the file's metadata; their own stay."""
     yaml = (schema.metadata or {}).get(_ASTROPY, b"").decode(errors="replace")
     added, notes = described_columns(yaml.splitlines(), url)
     fields = []
     for field in schema:
         column = added.get(field.name, Column(field.name))
         known = {UNIT: said(field, UNIT) or column.unit, DESCRIPTION: said(field, DESCRIPTION) or column.description}
+        known[MASK] = column.mask
         fields.append(
             field.with_metadata({**(field.metadata or {}), **{key: text for key, text in known.items() if text}})
         )
@@ -202,10 +204,10 @@ def _is_single(field: pa.Field) -> bool:
     return bool(pa.types.is_float32(kind) or pa.types.is_float16(kind))
 
 
-def _column(field: pa.Field, single: bool) -> Column:
+def _column(field: pa.Field, single: bool, mask: str) -> Column:
     unit, description, ucd = (said(field, key) for key in (UNIT, DESCRIPTION, UCD))
     single, vector = single or _is_single(field), pa.types.is_nested(field.type)
-    return Column(field.name, unit, ucd, vector, single, description=description)
+    return Column(field.name, unit, ucd, vector, single, description=description, mask=mask)
 
 
 def said(field: pa.Field, key: str) -> str:

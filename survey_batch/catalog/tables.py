@@ -109,6 +109,7 @@ def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ..
             vector=bool(kind.shape),
             single=kind.base.name in _SINGLE,
             description=comment or added.get(column.name, nothing).description,
+            mask=added.get(column.name, nothing).mask,
         )
         for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)
     )
