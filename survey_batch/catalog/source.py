@@ -72,6 +72,8 @@ class Column:
         Type that a text file declares (ECSV); None if it declares none.
     mask
         Name of the Boolean column that marks absent values, as astropy writes it; "" if there is none.
+    frame
+        Coordinate system and equinox that the file states for the column, "" if none.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Column:
     kind: pa.DataType | None = None
     description: str = ""
     mask: str = ""
+    frame: str = ""
 
 
 def in_one_line(text: str | None) -> str:
