@@ -1,9 +1,10 @@
-"""The units of a list's positions, as the file or the job states them."""
+"""The units of a list's positions, as the job, the file or the name of a column states them."""
 
 from collections.abc import Mapping
 
 from survey_batch.catalog.angles import Angle, Axis, angle_of
 from survey_batch.catalog.frames import other_frame
+from survey_batch.catalog.guesses import unit_in_name
 from survey_batch.catalog.source import Source
 from survey_batch.config.job import CatalogSection, ListSection
 from survey_batch.core.errors import ConfigurationError
@@ -44,7 +45,7 @@ def _angle(source: Source, name: str, axis: Axis, section: ListSection, table: s
             f"{table}: column {name!r} of {section.path} is not in ICRS or J2000 ({frame}): convert positions to ICRS, "
             f'for example with TOPCAT or astropy, or name other columns: [{table}] columns = {{{axis} = "<column>"}}'
         )
-    unit = column.unit
+    unit = column.unit or unit_in_name(name)
     try:
         return angle_of(section.units.get(axis, unit), axis)
     except ValueError as error:

@@ -1,5 +1,6 @@
 import gzip
 
+import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn
@@ -111,3 +112,16 @@ def test_columns_of_one_name_are_told_apart_and_the_job_chooses(tmp_path):
 
 def test_a_second_column_of_a_name_takes_no_name_that_is_there():
     assert find_header("a,a,a#2,a\n1,2,3,4\n", "url").names == ("a", "a#3", "a#2", "a#4")
+
+
+def test_a_unit_in_the_name_of_a_position_is_heeded(tmp_path):
+    path = tmp_path / "c.csv"
+    rows = [
+        f"{name},{float(ra) / 15!r},{float(np.radians(dec))!r},1006,301,6,11"
+        for name, ra, dec in zip(IDS, RA, DEC, strict=True)
+    ]
+    path.write_text("\n".join(["objid,RA (hours),DErad,run,rerun,camcol,field", *rows]))
+    named = {"ra": "RA (hours)", "dec": "DErad"}
+    assert_read(read_sky(path, columns=named))
+    catalog = read_sky(path, columns=named, units={"ra": "deg", "dec": "rad"})
+    np.testing.assert_allclose(catalog.table["ra"].to_numpy(), RA / 15, rtol=1e-12)
