@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,11 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
         draft.override(override)
     draft.expand_variables()
     return draft.validated()
+
+
+def job_of(job: Job | str | PathLike[str]) -> Job:
+    """Return a job; one that is named by its file is read."""
+    return job if isinstance(job, Job) else load_job(fspath(job))
 
 
 def _read(path: Path) -> str:
