@@ -31,8 +31,13 @@ def position_angles(
     Raises
     ------
     ConfigurationError
-        A unit is not one of angle, or a column is in another frame than ICRS.
+        A unit is not one of angle, or a column is in another frame than ICRS, or is read as both ra and dec.
     """
+    if "ra" in names and names["ra"] == names.get("dec"):
+        raise ConfigurationError(
+            f"{table}: column {names['ra']!r} of {section.path} is read as ra and as dec: name one for each, [{table}] "
+            'columns = {ra = "<column>", dec = "<column>"}'
+        )
     return {axis: _angle(source, names[axis], axis, section, table) for axis in _AXES if axis in names}
 
 
