@@ -114,15 +114,12 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 
     single = {field.name for own in schemas.values() for field in own if _is_single(field)}
-    added = {
-        key: {field.name: text for own in schemas.values() or (schema,) for field in own if (text := said(field, key))}
+    frames, masks = (
+        {field.name: text for own in schemas.values() or (schema,) for field in own if (text := said(field, key))}
         for key in (_FRAME, _MASK)
-    }
+    )
     columns = tuple(
-        replace(
-            _column(field, field.name in single),
-            **{key: texts[field.name] for key, texts in added.items() if field.name in texts},
-        )
+        replace(_column(field, field.name in single), frame=frames.get(field.name, ""), mask=masks.get(field.name, ""))
         for field in schema
     )
     return Source(url, columns, batches, (*notes, *passed_over, *_differences(absent, url)))
