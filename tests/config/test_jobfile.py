@@ -151,6 +151,11 @@ def test_environment_variables_in_the_path_of_a_second_list_are_its_own(job_file
     assert "catalog.match" not in problems_of(job_file(GOOD), "catalog.path=$SCRATCH/first.csv")
 
 
+@pytest.mark.parametrize("key", ["output", "catalog.path", "archive.root"])
+def test_an_empty_path_is_refused_by_its_key(job_file, key):
+    assert f"{key}: it is empty: name a path or an address" in problems_of(job_file(GOOD), f"{key}= ")
+
+
 def test_an_environment_variable_that_is_not_set_is_refused(job_file, monkeypatch):
     monkeypatch.delenv("SCRATCH", raising=False)
     text = GOOD.replace("runs/", "$SCRATCH/")
