@@ -42,6 +42,10 @@ def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
     for pattern, hint in (
         (SEXAGESIMAL, f'; if it is sexagesimal, say so: [catalog] units = {{{name} = "sexagesimal"}}'),
         (r"^[+-]?\d+,\d+$", "; numbers need a decimal point, not a comma"),
+        (r"^[+-]?[\d.]+[dD][+-]?\d+$", "; the exponent needs an E, not a D"),
+        (r"^\x{2212}", "; the minus sign needs to be a hyphen"),
+        (r"\x{00b0}$", "; leave out the degree sign"),
+        (r'^="', "; it is a formula of a spreadsheet: save the column as plain numbers"),
         ("", ""),
     ):
         looks = np.asarray(pc.fill_null(pc.match_substring_regex(text, pattern), False))
