@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.positions import read_positions
 from survey_batch.catalog.source import Rows
+from survey_batch.core.errors import ConfigurationError
 
 
 def read(ra, dec, needed=True):
@@ -57,3 +58,8 @@ def test_text_that_is_no_number_says_what_it_looks_like(text, hint):
     _, _, (problem, other) = read([text, "1"], ["0", "0"])
     assert problem.startswith(f"RA = {text!r}; {hint}")
     assert other == ""
+
+
+def test_positions_in_half_precision_are_refused():
+    with pytest.raises(ConfigurationError, match=r"column 'RA' \(ra\) is in half precision.*double precision"):
+        read(pa.array([187.5], pa.float16()), [0.0])
