@@ -135,6 +135,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     objects.table = gather(chosen())
     objects.notes.extend(notes)
     objects.notes.extend(_words_for_nothing(nothing, opened.names.get("label")))
+    objects.notes.extend(_spelled_alike(objects.counts.steps["in file"], opened.names.get("label")))
     objects.usable = np.ones(len(objects), bool)
     objects.usable[np.searchsorted(objects.numbers("row"), list(objects.reasons))] = False
     wrap_right_ascensions(objects, right_ascensions)
@@ -152,6 +153,20 @@ def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[st
             f"column {column!r} (label): rows without a class: {words}; if one of these is a class, name all "
             "classes in catalog.select.labels"
         )
+
+
+def _spelled_alike(classes: Mapping[str, int], column: str | None) -> Iterator[str]:
+    """Name the classes whose spellings differ in case or quotation marks alone: they may be meant as one."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        alike.setdefault(name.strip("\"' ").casefold(), []).append(name)
+    for names in alike.values():
+        if column is not None and len(names) > 1:
+            said = ", ".join(f"{name!r} in {classes[name]}" for name in names)
+            yield (
+                f"column {column!r} (label): classes that differ only in case or quotation marks: {said}; each "
+                "is a class of its own; if one is meant, spell it alike in the file"
+            )
 
 
 def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:

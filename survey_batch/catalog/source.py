@@ -70,6 +70,10 @@ class Column:
         Whether its numbers are in single precision or less.
     kind
         Type that a text file declares (ECSV); None if it declares none.
+    mask
+        Name of the Boolean column that marks absent values, as astropy writes it; "" if there is none.
+    frame
+        Coordinate system and equinox that the file states for the column, "" if none.
     """
 
     name: str
@@ -79,6 +83,8 @@ class Column:
     single: bool = False
     kind: pa.DataType | None = None
     description: str = ""
+    mask: str = ""
+    frame: str = ""
 
 
 def in_one_line(text: str | None) -> str:

@@ -146,7 +146,7 @@ def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
     from survey_batch.catalog.opening import open_catalog
     from survey_batch.config.job import CatalogSection
 
-    archive = survey.archive(survey=survey.name, root="")
+    archive = survey.archive(survey=survey.name, root=".")
     opened = open_catalog(CatalogSection(path=path), archive)
     if label is not None and can_be_made(label, opened.source.names):
         opened = open_catalog(CatalogSection(path=path, label=label), archive)

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ NO_LONGER = {
     "tables": "is not a key of the job file: write the table of a stage at the top level, [name]",
 }
 """Keys of earlier versions, and a name of `Job` that a file must not use; reported with all other problems."""
+
+_SYNTAX_HINT = "text needs quotes, and quotes and brackets need closing"
+_SYNTAX_HINTS = {
+    "Cannot": "it is in the file already; write it once",
+    "Unescaped": "write a path with \\ in single quotes, or with /",
+}
+"""What to do, by how an error of Python's TOML parser begins."""
 
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
@@ -71,6 +79,11 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return draft.validated()
 
 
+def job_of(job: Job | str | PathLike[str]) -> Job:
+    """Return a job; one that is named by its file is read."""
+    return job if isinstance(job, Job) else load_job(fspath(job))
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -92,8 +105,8 @@ def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str
     line = re.match(r"line (\d+)", position)
     number = int(line.group(1)) if line else text.count("\n") + 1
     shown = "".join(text.splitlines()[number - 1 : number]).strip()
-    hint = ": text needs quotes, and quotes and brackets need closing"
-    return f"{path}, line {number}: not valid TOML: {reason}{hint}\n  {shown}"
+    hint = next((hint for begin, hint in _SYNTAX_HINTS.items() if reason.startswith(begin)), _SYNTAX_HINT)
+    return f"{path}, line {number}: not valid TOML: {reason}: {hint}\n  {shown}"
 
 
 @dataclass
@@ -142,7 +155,9 @@ class _Draft:
         classifier = self.plugged.classifier
         paths = classifier.training.paths if classifier else ()
         for key in (*EXPANDED_KEYS, *(("train", name) for name in paths)):
-            table = self.data if len(key) == 1 else self.data.get(str(key[0]))
+            table: Any = self.data
+            for name in key[:-1]:
+                table = table.get(str(name)) if isinstance(table, dict) else None
             if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
                 continue
             names = {first or second for first, second in _VARIABLE.findall(value)}

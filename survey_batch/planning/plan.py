@@ -8,6 +8,7 @@ Python object per row.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +24,7 @@ from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.catalog.rows import inverse_of, order_by
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.config.unread import unread
 from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
@@ -149,8 +151,10 @@ class Plan:
         ]
 
 
-def make_plan(job: Job) -> Plan:
-    """Read the catalogue and lay out the work; the archive is not touched. The plan's job says whether frames are kept.
+def make_plan(job: Job | str | PathLike[str]) -> Plan:
+    """Read the catalogue of a job, or of a job's file, and lay out the work; the archive is not touched.
+
+    The plan's job says whether frames are kept.
 
     Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
     Python looks the same as a job changed by `--set`, which may leave tables unread.
@@ -160,6 +164,7 @@ def make_plan(job: Job) -> Plan:
     ConfigurationError
         The catalogue cannot be read or lacks columns.
     """
+    job = job_of(job)
     plan = _lay_out(job)
     decided, note = by_density(job, plan.size("object") - plan.invalid, plan.size("frame"))
     return replace(plan, job=decided, notes=(*plan.notes, *([note] if note else []), *_unread_notes(job)))

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
@@ -30,15 +32,17 @@ NEAR, SHORTLIST = 3, 200
 """Most ids that a message suggests, and among how many they are sought."""
 
 
-def similar(job: Job, ids: str | Sequence[str], top: int = TOP, metric: Metric = "euclidean") -> "pd.DataFrame":
+def similar(
+    job: Job | str | PathLike[str], ids: str | Sequence[str], top: int = TOP, metric: Metric = "euclidean"
+) -> "pd.DataFrame":
     """Find the objects most like some others, by their distance in the embedding of the job's predictions.
 
     The search is exact: every object is compared. It needs little memory, however many there are.
 
     Parameters
     ----------
-    job : Job
-        A job whose predictions are an embedding, finished or not.
+    job : Job or str or path
+        A job, or its file, whose predictions are an embedding, finished or not.
     ids : str or sequence of str
         `object_id` of one object or several.
     top : int
@@ -63,7 +67,7 @@ def similar(job: Job, ids: str | Sequence[str], top: int = TOP, metric: Metric =
     --------
     >>> sb.similar(job, "spec-55859-F5902_sp01-034", top=5)  # doctest: +SKIP
     """
-    return find_similar(job, [ids] if isinstance(ids, str) else ids, top, metric).to_pandas()
+    return find_similar(job_of(job), [ids] if isinstance(ids, str) else ids, top, metric).to_pandas()
 
 
 def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = "euclidean") -> pa.Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import load_job
+from survey_batch.config.jobfile import job_of
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.core.steps import step
@@ -137,7 +137,7 @@ def adopt(
     PlanMismatchError
         The product was made with other settings than the job's.
     """
-    wanted = job if isinstance(job, Job) else load_job(fspath(job))
+    wanted = job_of(job)
     source, target = Path(model), _target(folder, wanted, replace=replace)
     family = _family(source)
     step(f"reading {source}")

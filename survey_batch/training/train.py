@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
@@ -52,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 @one_thread()
-def train(job: Job, progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
+def train(job: Job | str | PathLike[str], progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
     The model is trained on split `train`. Its temperature, or the scale of its errors, is fitted on split `validation`
@@ -64,7 +66,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     Parameters
     ----------
     job
-        A job that has run the stage of the product that this kind of classifier reads.
+        A job, or its file, that has run the stage of the product that this kind of classifier reads.
     progress
         Called with a sentence about each step.
     report
@@ -82,6 +84,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     PlanMismatchError
         The product was made with another catalogue, other labels, another split or other settings than the job's.
     """
+    job = job_of(job)
     section = train_table(job, predict=False)
     family = family_of(section.kind, section.variant)
     family.check_environment()

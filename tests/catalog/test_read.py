@@ -349,6 +349,16 @@ def test_a_word_for_nothing_is_no_class_and_is_counted(write, tmp_path, word, fo
     assert any(f"column 'class' (label): rows without a class: {word!r} in 2" in note for note in catalog.notes)
 
 
+def test_classes_that_differ_in_case_or_quotation_marks_alone_are_told(write):
+    labels = ["STAR", "star", "'STAR'", "QSO", "Galaxy", "galaxy", "STAR", ""]
+    rows = [f"r{place},10,{place},301,94,1,11,{label}" for place, label in enumerate(labels)]
+    catalog = read(write(HEADER, *rows), label="class")
+    assert column(catalog, "label") == labels
+    star, galaxy = (note for note in catalog.notes if "differ only in case" in note)
+    assert "\"'STAR'\" in 1, 'STAR' in 2, 'star' in 1;" in star
+    assert "'Galaxy' in 1, 'galaxy' in 1;" in galaxy
+
+
 def test_an_empty_label_needs_no_note(write):
     catalog = read(write(HEADER, *ROWS, "d,40,4,301,94,1,11,"), label="class")
     assert column(catalog, "label") == ["STAR", "GALAXY", "STAR", ""]
