@@ -17,6 +17,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, usable
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.phases import Group
 from survey_batch.preflight.trial import knock, sample_rows
@@ -95,7 +96,9 @@ class FirstLook:
         answers = future.result()
         reasons = {pattern_of(answer.message) for answer in answers}
         if len(reasons) == 1 and all(answer.status == Status.UNREACHABLE for answer in answers):
-            found = f"none of {len(answers)} requests got a file, all for the same reason ({answers[0].message})"
+            found = (
+                f"none of {counted(len(answers), 'request')} got a file, all for the same reason ({answers[0].message})"
+            )
             sources = [answer.source for answer in answers]
             raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
 
@@ -137,7 +140,7 @@ class FirstLook:
             status = read_status(self.job.output, stage.name)
             found = [shard for shard in shards if np.isin(status[shard.rows], NOTHING).any()]
             if found:
-                log.info("%s: %d shards are pending again", stage.name, len(found), extra={"event": "pending"})
+                log.info("%s: %s pending again", stage.name, counted(len(found), "shard"), extra={"event": "pending"})
                 mark_pending(self.job.output, stage.name, found)
 
 

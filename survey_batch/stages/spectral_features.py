@@ -11,6 +11,7 @@ import zarr
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
@@ -93,8 +94,8 @@ class SpectralFeaturesStage(MeasuredStage):
         written = "components" in self.section.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
-                f"spectral_features.components is {asked}, and there are {spectra} usable objects"
-                f"{' of split train' * has_split} to fit them to: use {most}{' or fewer' * (most > 0)}"
+                f"spectral_features.components is {asked}, to be fitted to {counted(spectra, 'usable object')}"
+                f"{' of split train' * has_split}: use {most}{' or fewer' * (most > 0)}"
             )
 
     def settings_for(self, plan: Plan) -> dict[str, Any]:

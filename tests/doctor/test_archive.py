@@ -50,7 +50,7 @@ def test_a_missing_file_is_no_missing_archive(keys, tmp_path):
 def test_an_archive_without_any_of_the_files_is_laid_out_otherwise(keys, tmp_path):
     finding = look(keys, tmp_path, layout="plan")
     assert finding.state == State.FAILED
-    assert finding.found.startswith("none of 3 files could be read")
+    assert finding.found.startswith("no file could be read, out of 3")
     assert "archive.layout" in finding.advice
 
 

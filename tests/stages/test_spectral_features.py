@@ -171,14 +171,14 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
         (
             {"components": 8},
             None,
-            "spectral_features.components is 8.* there are 8 usable objects to fit them to: use 7 or fewer",
+            "spectral_features.components is 8.* to be fitted to 8 usable objects: use 7 or fewer",
         ),
         ({"components": 7}, None, None),
         ({}, None, None),
         (
             {"components": 3},
             {"train": 0.3, "test": 0.7},
-            r"there are \d usable objects of split train to fit them to: use \d or fewer",
+            r"to be fitted to \d usable objects of split train: use \d or fewer",
         ),
         ({"components": 0}, {"train": 0.3, "test": 0.7}, None),
     ],
@@ -198,7 +198,7 @@ def test_components_that_so_few_objects_do_not_have_are_refused_before_anything_
 
 def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
     job = lamost_job(make_archive(tmp_path / "archive", 1), tmp_path / "out", spectral_features={})
-    with pytest.raises(ConfigurationError, match="there are 1 usable objects to fit them to: use 0$"):
+    with pytest.raises(ConfigurationError, match="to be fitted to 1 usable object: use 0$"):
         make_stage(job, "features").check_plan(make_plan(job))
 
 
