@@ -9,6 +9,7 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
+from survey_batch.core.tracebacks import short_tracebacks
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows, to_numpy
 from survey_batch.stages import Stage, make_stage
@@ -55,6 +56,7 @@ def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:
     return answers
 
 
+@short_tracebacks()
 def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
     """Fetch one file; if it is unreachable, fetch all the others at once, in case one of them can be reached.
 
