@@ -8,7 +8,7 @@ from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.core.wording import counted
 from survey_batch.planning.stored import Rows
-from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one
+from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one, keys_named
 
 
 def archive_answers(site: Site, job: Job, rows: Sequence[Rows]) -> Findings[None]:
@@ -38,6 +38,8 @@ def judge(site: Site, job: Job, answers: Sequence[Answer], unreachable: str = ""
         return site.warning("archive", found, "check ra and dec of the catalogue")
     there = all(answer.status == Status.UNREADABLE for answer in answers)
     advice = f"{'see what these files hold; if they are others than expected, ' * there}check {job.survey.located_by()}"
+    if there and (keys := keys_named(job, last.message)):
+        advice = f"set {keys} as it says"
     return site.failed("archive", f"no file could be read, out of {len(answers)}: {last.message}", advice)
 
 

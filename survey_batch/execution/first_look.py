@@ -20,7 +20,7 @@ from survey_batch.core.status import Status, usable
 from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.phases import Group
-from survey_batch.preflight.trial import knock, sample_rows
+from survey_batch.preflight.trial import keys_named, knock, sample_rows
 from survey_batch.stages import Stage
 from survey_batch.store.notes import problems_of
 from survey_batch.store.problems import count_reasons, pattern_of
@@ -154,7 +154,9 @@ def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequen
         look += ", and whether the server answers" * root
         again = "Run the same command again when it answers. To continue without waiting"
     elif what == Status.UNREADABLE:
+        keys = keys_named(job, found)
         look = f"The files are there: see what they hold. If they are not what was expected, check {located_by}"
+        look = f"Set {keys} as the reason says, and run the same command again" if keys else look
     elif what == Status.FAILED:
         look = "Mend what it names, and run the same command again; the traceback of an error is in the run's log"
         again = "To continue anyway"
