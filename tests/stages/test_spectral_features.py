@@ -117,6 +117,21 @@ def test_a_job_without_components_learns_nothing(tmp_path):
     ).requires_fit
 
 
+def test_plan_counts_the_fit_of_components_by_its_sample_and_only_where_there_is_one(tmp_path):
+    archive = make_archive(tmp_path / "archive", OBJECTS)
+
+    def cost(**keys):
+        job = lamost_job(archive, tmp_path / "out", spectral_features=keys)
+        return make_stage(job, "features").cost(make_plan(job))
+
+    none, quarter, all_of_them = cost(components=0), cost(components=3, sample=10), cost(components=3, sample=0)
+    named = cost(components=3, basis=str(tmp_path / "other"))
+    assert named.cpu_seconds == none.cpu_seconds
+    assert named.start_seconds == none.start_seconds == 0 < quarter.start_seconds
+    added = [one.cpu_seconds - none.cpu_seconds for one in (quarter, all_of_them)]
+    assert 0 < added[0] == pytest.approx(added[1] / 4)
+
+
 def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
     archive = make_archive(tmp_path, 1)
     one, other, fewer = (
