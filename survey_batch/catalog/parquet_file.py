@@ -13,6 +13,7 @@ from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.hats import HATS_FILES, object_folder
 from survey_batch.catalog.source import BATCH_ROWS, Column, Rows, Source
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
@@ -230,6 +231,6 @@ def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:
     for name, count in lacking.items():
         first = next(path for path, names in absent.items() if name in names)
         yield (
-            f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first "
+            f"column {name!r} is missing from {count:,} of {counted(len(absent), 'file')} of {url}, the first "
             f"{posixpath.basename(first)}: their rows are read as if the catalogue had no such column"
         )

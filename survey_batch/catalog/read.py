@@ -26,6 +26,7 @@ from survey_batch.config.survey import Survey, find_survey
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail, step
+from survey_batch.core.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
             objects.reasons.update(reasons_of(batch.draft, batch.chosen, batch.first))
             notes.update(dict.fromkeys(batch.draft.notes))
             read += len(batch)
-            detail(f"reading the catalogue {section.path}: {read:,} rows")
+            detail(f"reading the catalogue {section.path}: {counted(read, 'row')}")
             yield batch.only(batch.chosen)
         if read == 0:
             raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
@@ -185,22 +186,23 @@ def _count_left_out(objects: Objects, section: CatalogSection) -> None:
         raise AssertionError(f"{total} rows, {len(objects)} chosen and {sum(reasons.values())} left out")
     if not reasons:
         return
-    listed = ", ".join(f"{count} by {reason}" for reason, count in reasons.items())
+    listed = ", ".join(f"{count:,} by {reason}" for reason, count in reasons.items())
     if len(objects) == 0:
-        raise ConfigurationError(f"catalog: none of the {total} rows of {section.path} is chosen: {listed}")
-    objects.notes.append(f"{sum(reasons.values())} of {total} rows are left out: {listed}")
+        raise ConfigurationError(f"catalog: no row of {section.path} is chosen, out of {total:,}: {listed}")
+    objects.notes.append(f"{sum(reasons.values()):,} of {counted(total, 'row')} left out: {listed}")
 
 
 def _refuse_where_none_is_usable(objects: Objects, section: CatalogSection) -> None:
     if len(objects) and not objects.usable.any():
         raise ConfigurationError(
-            f"catalog.path: none of the {len(objects)} rows of {section.path} can be used; {_first_problem(objects)}"
+            f"catalog.path: no row of {section.path} can be used, out of {len(objects):,}; {_first_problem(objects)}"
         )
 
 
 def _count_problems(objects: Objects) -> None:
     if bad := int(np.sum(~objects.usable)):
-        objects.notes.append(f"{bad} of {len(objects)} rows cannot be used; the first is {_first_problem(objects)}")
+        rows = f"{bad:,} of {counted(len(objects), 'row')}"
+        objects.notes.append(f"{rows} cannot be used; the first is {_first_problem(objects)}")
 
 
 def _first_problem(objects: Objects) -> str:

@@ -9,6 +9,7 @@ import fsspec
 import pyarrow as pa
 
 from survey_batch.core.arrays import F4, Flags
+from survey_batch.core.wording import counted
 
 BATCH_ROWS = 1 << 17
 """Rows read at a time, if the format allows it."""
@@ -177,8 +178,8 @@ def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, 
         indices = [index for index, other in enumerate(names) if other == name]
         others = ", ".join(f"{unique[index].name!r} is column {index + 1}" for index in indices[1:])
         notes.append(
-            f"{len(indices)} columns are called {name!r}: {name!r} is column {indices[0] + 1}, {others}; to take "
-            f'one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[indices[1]].name}"}}'
+            f"{counted(len(indices), 'column')} are called {name!r}: {name!r} is column {indices[0] + 1}, {others}; to "
+            f'take one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[indices[1]].name}"}}'
         )
     return tuple(unique), tuple(notes)
 

@@ -49,6 +49,16 @@ _SYNTAX_HINTS = {
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
+UNSET = "names the environment variable {}, which is not set: export it"
+
+
+def expanded(path: str) -> tuple[str, list[str]]:
+    """Replace `$NAME` and `${NAME}` by environment variables; name those that are not set, which stay in the path."""
+    names = {first or second for first, second in _VARIABLE.findall(path)}
+    known = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), path)
+    return known, sorted(names - set(os.environ))
+
+
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """Read a job file.
 
@@ -160,10 +170,9 @@ class _Draft:
                 table = table.get(str(name)) if isinstance(table, dict) else None
             if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
                 continue
-            names = {first or second for first, second in _VARIABLE.findall(value)}
-            for name in sorted(names - set(os.environ)):
-                self._add(key, f"names the environment variable {name}, which is not set: export it")
-            table[str(key[-1])] = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), value)
+            table[str(key[-1])], unset = expanded(value)
+            for name in unset:
+                self._add(key, UNSET.format(name))
 
     def validated(self) -> Job:
         """Return the job, or raise an error that lists every problem."""

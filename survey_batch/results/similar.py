@@ -14,6 +14,7 @@ from survey_batch.config.jobfile import job_of
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
+from survey_batch.core.wording import counted
 from survey_batch.models.neighbours import Metric
 from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.embedding import Vectors, nearest_others, read_vectors
@@ -82,7 +83,7 @@ def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = 
     names = list(dict.fromkeys(map(str, ids)))
     rows = rows_of_ids(job.output, names)
     _check_answered(names, rows, vectors)
-    step(f"comparing {np.count_nonzero(vectors.answered):,} objects")
+    step(f"comparing {counted(int(np.count_nonzero(vectors.answered)), 'object')}")
     parts = [
         _neighbours(vectors, results, names[start : start + QUERIES_AT_ONCE], rows[start : start + QUERIES_AT_ONCE],
                     top, metric)
@@ -138,7 +139,7 @@ def _check_answered(names: Sequence[str], rows: Index, vectors: Vectors) -> None
     has = np.pad(vectors.answered, (0, 1))[np.minimum(rows, len(vectors.answered))]  # the catalogue may have grown
     lacking = [name for name, there in zip(names, has, strict=True) if not there]
     if lacking:
-        more = f" and {len(lacking) - 1} others have" if len(lacking) > 1 else " has"
+        more = f" and {counted(len(lacking) - 1, 'other')} have" if len(lacking) > 1 else " has"
         raise ConfigurationError(
             f"{lacking[0]!r}{more} no embedding: not done yet, or the model could not answer (export --with reason "
             "says why); leave it out"

@@ -15,6 +15,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
+from survey_batch.core.wording import counted
 from survey_batch.lazy.products import open_product
 from survey_batch.models.adopted import OUTPUTS, SCORES, Adopted
 from survey_batch.models.artifact import sha256
@@ -153,7 +154,7 @@ def adopt(
     draft = family(_draft(family, rows, product, keys, steps), {}, loaded)
     draft.source = source
     prepared = check_inputs(draft, rows.block)
-    step(f"asking the model about {len(rows)} objects")
+    step(f"asking the model about {counted(len(rows), 'object')}")
     found = first_answers(draft, prepared)
     columns = None if keys["outputs"] == "embedding" else draft.manifest.columns
     used, width = chosen_outputs(found, int(prepared["possible"].sum()), columns, _names(take))

@@ -16,7 +16,7 @@ from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
-from survey_batch.core.wording import duration
+from survey_batch.core.wording import counted, duration
 from survey_batch.models.awaited import check_training
 from survey_batch.models.base import Classifier
 from survey_batch.models.classes import classes_among
@@ -113,7 +113,7 @@ def train(job: Job | str | PathLike[str], progress: Report = log.info, report: R
     training = {**_training_record(data, parts), **left_out}
     section = _without_patience(job, section, progress)
     parts = _with_held_out(parts, section)
-    progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
+    progress(f"training on {counted(len(parts['train']), 'object')}, {len(np.unique(parts['train'].star)):,} distinct")
     fit = partial(family.fit, section=section, classes=classes)
     if (Path(section.classifier) / MANIFEST).exists():
         progress(f"the classifier in {section.classifier} will be replaced")
@@ -129,7 +129,7 @@ def train(job: Job | str | PathLike[str], progress: Report = log.info, report: R
         scores: dict[str, Any] = {**judge.named(), **judge.fitted(classifier.manifest), "training": training}
         write_folder(classifier, scores, Path(section.classifier))  # before scoring, which may fail
         if len(parts["test"]):
-            progress(f"testing on {len(parts['test'])} objects")
+            progress(f"testing on {counted(len(parts['test']), 'object')}")
             scores["test"] = scores_of_split(classifier, parts["train"], parts["test"], section)
         if section.folds and len(data):
             progress(f"cross-validating in {section.folds} folds, grouped by star")
@@ -163,7 +163,7 @@ def _learnable(
     if unlearnt:
         progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
     if useless:
-        progress(f"{useless} training objects are of these classes, and cannot be used: {family.why_not}")
+        progress(f"{counted(useless, 'training object')} of these classes cannot be used: {family.why_not}")
     left_out = {
         "classes_without_training_objects": unlearnt,
         "classes_left_out": [name for name in family.only_classes or () if name not in classes],
@@ -179,7 +179,7 @@ def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSec
     usable = known.take(valid_rows_of(family, known, family.recipe_of(known, section)))
     if len(known) and not len(usable):
         raise ConfigurationError(
-            f"none of the {len(known)} labelled objects of split train can be used, so nothing can be learnt: "
+            f"no labelled object of split train can be used, out of {len(known):,}, so nothing can be learnt: "
             f"{family.why_not} ({section.kind} reads {', '.join(family.variables_of(section))} of the product "
             f"{family.product_of(section)!r})"
         )
@@ -219,7 +219,9 @@ def _calibrated(
     held_out, section = parts["validation"], fit.section
     judge = judge_of_model(classifier.manifest, section.prior)
     if len(held_out):
-        workspace.report(f"fitting {judge.calibrates} to the predictions for {len(held_out):,} held-out objects")
+        workspace.report(
+            f"fitting {judge.calibrates} to the predictions for {counted(len(held_out), 'held-out object')}"
+        )
         answers = predict_rows(classifier, held_out)
     elif len(parts["train"]):
         held_out = parts["train"].take(valid_rows_of(type(classifier), parts["train"], classifier.recipe))
@@ -242,7 +244,8 @@ def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, An
     shared = np.intersect1d(parts["train"].star, parts["test"].star)
     held_out = parts["validation"]
     if len(shared):
-        log.warning("%d stars have visits in both train and test: the test scores are too high", len(shared))
+        many = counted(len(shared), "star")
+        log.warning("%s with visits in both train and test: the test scores are too high", many)
     return {
         "fingerprint": parts["train"].fingerprint(),
         "validation_fingerprint": held_out.fingerprint() if len(held_out) else None,
