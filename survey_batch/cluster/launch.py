@@ -54,11 +54,6 @@ class Request:
     memory: int
     """Bytes of all its workers."""
 
-    @property
-    def mem(self) -> str:
-        """The memory as SLURM takes it: its M is 2^20 bytes. dask-jobqueue would ask for whole GiB."""
-        return f"{-(-self.memory // 2**20)}M"
-
     def __str__(self) -> str:
         workers = f" for {self.workers} workers" if self.workers > 1 else ""
         return f"{counted(self.cores, 'core')} and {size(self.memory)}{workers}"
@@ -217,7 +212,7 @@ class Srun(Launcher):
         options = [
             f"--job-name={job.name}",
             f"--cpus-per-task={request.cores}",
-            f"--mem={request.mem}",
+            f"--mem={request.memory // 2**20}M",
             *([f"--gres={section.gres}"] if section.gres else []),
             *section.directives,
             *self.exclusion(section.directives),

@@ -68,7 +68,6 @@ def worker_job(
         "processes": section.processes,
         "memory": format_bytes(request_of(section).memory),
         "job_cpu": section.cores,
-        "job_mem": request_of(section).mem,
         "queue": section.partition,
         "account": section.account,
         "walltime": section.walltime,

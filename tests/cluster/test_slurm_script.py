@@ -73,14 +73,6 @@ def test_options_are_added_to_what_is_set(script):
     assert "--name survey-batch_$SLURM_JOB_ID" in text
 
 
-@pytest.mark.parametrize(
-    ("keys", "asked"),
-    [({"memory": "1.5 GB"}, "1431M"), ({"memory": "1 GiB"}, "1024M"), ({"memory": "3 GB", "processes": 2}, "5723M")],
-)
-def test_slurm_is_asked_for_the_memory_of_the_workers_and_not_for_whole_gigabytes(script, keys, asked):
-    assert f"#SBATCH --mem={asked}\n" in script(**keys)
-
-
 def test_options_of_the_scheduler_are_added_to_ours():
     section = ClusterSection(kind="slurm", interface="ib0", options={"scheduler_options": {"port": 8800}})
     made = scheduler_options(section, None)

@@ -26,7 +26,6 @@ OWN_OPTIONS: Mapping[str, str] = {
     "processes": "cluster.processes",
     "memory": "cluster.memory",
     "job_cpu": "cluster.cores",
-    "job_mem": "cluster.memory",
     "queue": "cluster.partition",
     "account": "cluster.account",
     "project": "cluster.account",
