@@ -12,7 +12,6 @@ of three errors:
 A file in a folder is always whole, and there nobody says "not now".
 """
 
-import contextlib
 import logging
 import random
 import time
@@ -167,9 +166,9 @@ class Archive:
     def _fetch(self, names: Sequence[str]) -> tuple[str, Received]:
         """Return the file's name in the archive, and what came; try the next name only after a definite miss."""
         for name in names:
-            if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+            if name.startswith("/") or "\0" in name or (".." in name and ".." in name.split("/")):
                 raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")
-            if (raw := self._cache.read(name)) is not None:
+            if self.remote and (raw := self._cache.read(name)) is not None:
                 self.traffic.add(cache_hits=1)
                 return name, Received(raw)
         missing: dict[str, NotFoundError] = {}
@@ -216,7 +215,10 @@ class Archive:
 
     def _attempt(self, path: str, number: int) -> Received:
         try:
-            with self._turn():
+            if self.remote:
+                with self._limiter():
+                    received = self._request(path, number)
+            else:
                 received = self._request(path, number)
             raw, allowed = self.content.unwrapped(received.raw, LARGEST_FILE)
             received = received._replace(raw=raw) if raw is not received.raw else received
@@ -240,7 +242,6 @@ class Archive:
         """Ask for a file once, no earlier than its host allows; note if the host asks to be left alone."""
         if self.remote:
             self._wait_for_host()
-        self.traffic.add(requests=1, **({"retries": 1} if number > 1 else {}))
         start = time.monotonic()
         try:
             return self._source.read(path)
@@ -249,7 +250,7 @@ class Archive:
                 hold(self._host, error.wait)
             raise
         finally:
-            self.traffic.add(seconds=time.monotonic() - start)
+            self.traffic.add(requests=1, retries=number > 1, seconds=time.monotonic() - start)
             self._rest()
 
     def _wait_for_host(self) -> None:
@@ -258,10 +259,6 @@ class Archive:
                 reason = f"not asked for: {self._host} asked for no requests in the next {left:.0f} s"
                 raise AttemptError(reason, attempts=1)
             time.sleep(left)
-
-    def _turn(self) -> contextlib.AbstractContextManager[object]:
-        """Return the context of one request."""
-        return self._limiter() if self.remote else contextlib.nullcontext()
 
     def _rest(self) -> None:
         """Pause before the next request may start in place of this one."""

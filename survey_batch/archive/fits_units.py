@@ -8,6 +8,7 @@ is checked against the bytes of the file. So reading or refusing any file costs 
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.archive.fits_cards import CARD, NAME, cards_of, text_of
 from survey_batch.core.errors import CutShortError, UnreadableError
 
-CARD, BLOCK = 80, 2880
+BLOCK = 2880
 
 LONGEST_HEADER = 360 * BLOCK
 """Bytes; 13,000 cards. Headers of these surveys have about 100. The limit avoids a search for END in the pixels."""
@@ -53,22 +55,18 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
-        text = self.verbatim(key)
-        return None if text is None else text.strip()
+        at = self._cards.get(key)
+        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME]).strip()
 
     def verbatim(self, key: str) -> str | None:
         """Return a card's value as `value` does, with the blanks at both ends of its text."""
-        at = self._cards.get(key.ljust(8).encode() + b"=")
-        if at is None:
-            return None
-        text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
-        return text[1:].split("'")[0] if text.startswith("'") else text.split("/")[0]
+        at = self._cards.get(key)
+        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     @cached_property
-    def _cards(self) -> dict[bytes, int]:
-        """Byte offset of the first card of each name; a name includes the `=` behind it."""
-        raw, last = self.raw, self.end - CARD
-        return {raw[at : at + 9]: at for at in range(last, self.begin - 1, -CARD)}
+    def _cards(self) -> Mapping[str, int]:
+        """Where behind the header's begin the value of the first card of each name is."""
+        return cards_of(self.raw, self.begin, self.end)
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Return the value of a card that must be an integer; `default` if there is no such card."""
@@ -189,7 +187,9 @@ class Unit:
     def in_physical_values(self, pixels: npt.NDArray[Any], blank: npt.ArrayLike | None) -> npt.NDArray[Any]:
         """Scale an image's pixels by BSCALE and BZERO; integers that are `blank` become NaN."""
         values = scaled(pixels, self.real("BSCALE", 1), self.value("BZERO"))
-        blanks = np.False_ if blank is None or pixels.dtype.kind == "f" else np.equal(pixels, blank)
+        if blank is None or pixels.dtype.kind == "f":
+            return values
+        blanks = np.equal(pixels, blank)
         return np.where(blanks, np.nan, values) if blanks.any() else values
 
     def column(self, name: str) -> npt.NDArray[Any]:
