@@ -34,5 +34,10 @@ def _cards_named(names: bytes) -> Mapping[str, int]:
 @lru_cache(maxsize=VALUES)
 def text_of(value: bytes) -> str:
     """Return what a card says behind its `=`, without quotes and comment; most values are those of other files too."""
+    return verbatim_of(value).strip()
+
+
+def verbatim_of(value: bytes) -> str:
+    """Return the same with the blanks at both ends of a text."""
     text = value.decode("ascii", "replace").strip()
     return text[1:].split("'")[0] if text.startswith("'") else text.split("/")[0]

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.fits_cards import CARD, NAME, cards_of, text_of
+from survey_batch.archive.fits_cards import CARD, NAME, cards_of, text_of, verbatim_of
 from survey_batch.core.errors import CutShortError, UnreadableError
 
 BLOCK = 2880
@@ -25,7 +25,6 @@ LONGEST_HEADER = 360 * BLOCK
 """Bytes; 13,000 cards. Headers of these surveys have about 100. The limit avoids a search for END in the pixels."""
 
 MOST_AXES, MOST_COLUMNS = 9, 999
-
 _END = b"END".ljust(CARD)
 
 PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -56,12 +55,12 @@ class Unit:
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
         at = self._cards.get(key)
-        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME]).strip()
+        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     def verbatim(self, key: str) -> str | None:
         """Return a card's value as `value` does, with the blanks at both ends of its text."""
         at = self._cards.get(key)
-        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
+        return None if at is None else verbatim_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     @cached_property
     def _cards(self) -> Mapping[str, int]:
@@ -70,25 +69,19 @@ class Unit:
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Return the value of a card that must be an integer; `default` if there is no such card."""
-        text = self._text(key, default)
+        text = self.value(key)
         try:
-            return int(text)
+            return int(_given(key, default) if text is None else text)
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
 
     def real(self, key: str, default: float | None = None) -> float:
         """Return the value of a card that must be a number; `default` if there is no such card."""
-        text = self._text(key, default)
+        text = self.value(key)
         try:
-            return float(text.replace("D", "E"))
+            return float(_given(key, default) if text is None else text.replace("D", "E"))
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
-
-    def _text(self, key: str, default: float | None) -> str:
-        text = self.value(key)
-        if text is None and default is None:
-            raise UnreadableError(f"the header has no card {key}")
-        return str(default) if text is None else text
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -228,6 +221,13 @@ class Unit:
         shape = tuple(int(size) for size in re.findall(r"\d+", dims))[::-1]
         plain = () if repeat == 1 else (repeat,)
         return name, _COLUMNS[letter], shape if shape and math.prod(shape) == repeat else plain
+
+
+def _given(key: str, default: float | None) -> float:
+    """Return the default of a card that is not there."""
+    if default is None:
+        raise UnreadableError(f"the header has no card {key}")
+    return default
 
 
 def primary_unit(raw: bytes) -> Unit:

@@ -115,14 +115,21 @@ def _file_name(row: Mapping[str, object]) -> str | None:
 
 
 def _text(row: Mapping[str, object], key: str) -> str:
-    value = row.get(key)
+    return _as_text(row.get(key))
+
+
+def _as_text(value: object) -> str:
     # NaN and NaT, the missing values of data frames, differ from themselves.
     return "" if value is None or value != value else str(value).strip()
 
 
 def _whole(row: Mapping[str, object], key: str) -> int | None:
     """Return an integer from a column that may be text or, with gaps, float; None if missing."""
-    text = _text(row, key).removesuffix(".0")
+    return _whole_of(row.get(key))
+
+
+def _whole_of(value: object) -> int | None:
+    text = _as_text(value).removesuffix(".0")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
@@ -133,7 +140,7 @@ def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
         held, asked = primary.value(name.upper()), _text(row, name)
         if held != asked and (other := _other(name, held, asked)):
             wrong.append(other)
-    here, there = (_position(values) for values in ({"ra": primary.value("RA"), "dec": primary.value("DEC")}, row))
+    here, there = _position(primary.value("RA"), primary.value("DEC")), _position(row.get("ra"), row.get("dec"))
     if here and there and (apart := _separation(here, there)) > ARCMINUTE:
         wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
     if wrong:
@@ -142,23 +149,17 @@ def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
 
 def _other(name: str, held: str | None, asked: str) -> str:
     """Say that a number or name in the header is not that of the row; empty if one is not known, or both are equal."""
-    values = [held, asked] if name == "planid" else [_whole({name: text}, name) for text in (held, asked)]
+    values = [held, asked] if name == "planid" else [_whole_of(held), _whole_of(asked)]
     return f"{name} {values[0]} instead of {values[1]}" if all(values) and values[0] != values[1] else ""
 
 
-def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
-    """Return right ascension and declination [deg], or None if they are not known."""
+def _position(*values: object) -> tuple[float, float] | None:
+    """Return right ascension and declination [deg], which may be text; None if they are not known."""
     try:
-        ra, dec = (_number(values, name) for name in ("ra", "dec"))
+        ra, dec = (float(value if isinstance(value, float) else _as_text(value)) for value in values)
     except ValueError:
         return None
     return (ra, dec) if 0 <= ra <= 360 and -90 <= dec <= 90 else None
-
-
-def _number(values: Mapping[str, object], key: str) -> float:
-    """Return a number from a column that may be text; a `ValueError` or NaN says that it is missing."""
-    value = values.get(key)
-    return float(value) if isinstance(value, float) else float(_text(values, key))
 
 
 def _separation(here: tuple[float, float], there: tuple[float, float]) -> float:
