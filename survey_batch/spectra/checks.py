@@ -38,7 +38,7 @@ def fault_of(spectrum: Spectrum) -> str | None:
     if len({values.shape for _, values in arrays}) > 1 or spectrum.flux.ndim != 1 or spectrum.flux.size < 2:
         said = ", ".join(f"{name} {values.shape}" for name, values in arrays)
         return f"its arrays have the shapes {said}; they must be equal, with one dimension and two pixels at least"
-    if not 0 <= np.bitwise_or.reduce(spectrum.mask) <= LARGEST_MASK:  # one look at all bits
+    if not 0 <= int(np.bitwise_or.reduce(spectrum.mask)) <= LARGEST_MASK:  # one look at all bits
         return f"its mask holds {spectrum.mask.min()} to {spectrum.mask.max()} and must hold 0 to {LARGEST_MASK}"
     return _fault_of_grid(spectrum.start, spectrum.sampled)
 

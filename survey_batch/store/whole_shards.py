@@ -52,13 +52,16 @@ def write_whole(
         The values have another shape than the shard.
     """
     place = array.store_path / array.metadata.encode_chunk_key((shard.index, *[0] * (array.ndim - 1)))
-    raw = _file_of(array, np.asarray(values, array.dtype), len(shard), leave_out_empty)
+    raw = encode_whole(array, values, len(shard), leave_out_empty=leave_out_empty)
     sync(place.set(_PROTOTYPE.buffer.from_bytes(raw)) if raw else place.delete())
     return raw
 
 
-def _file_of(array: zarr.Array[Any], values: npt.NDArray[Any], rows: int, leave_out_empty: bool) -> bytes:
-    """Encode a shard: its chunks, and behind them the index of where each begins and how long it is."""
+def encode_whole(
+    array: zarr.Array[Any], values: npt.NDArray[Any], rows: int, *, leave_out_empty: bool = False
+) -> bytes:
+    """Return the file of a shard: its chunks, and behind them the index of where each begins and how long it is."""
+    values = np.asarray(values, array.dtype)
     metadata, shards, chunks = array.metadata, array.shards, array.chunks
     if not isinstance(metadata, ArrayV3Metadata) or shards is None:
         raise TypeError(f"{array.store_path} is not sharded")
