@@ -8,7 +8,6 @@ is checked against the bytes of the file. So reading or refusing any file costs 
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +15,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.fits_cards import CARD, NAME, cards_of, text_of, verbatim_of
+from survey_batch.archive.fits_cards import (
+    CARD,
+    MOST_AXES,
+    NAME,
+    Cards,
+    Extent,
+    cards_of,
+    extent_of,
+    text_of,
+    verbatim_of,
+)
+from survey_batch.archive.fits_scaling import scaled
 from survey_batch.core.errors import CutShortError, UnreadableError
 
 BLOCK = 2880
@@ -24,7 +34,7 @@ BLOCK = 2880
 LONGEST_HEADER = 360 * BLOCK
 """Bytes; 13,000 cards. Headers of these surveys have about 100. The limit avoids a search for END in the pixels."""
 
-MOST_AXES, MOST_COLUMNS = 9, 999
+MOST_COLUMNS = 999
 _END = b"END".ljust(CARD)
 
 PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -54,17 +64,16 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
-        at = self._cards.get(key)
+        at = self._cards.places.get(key)
         return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     def verbatim(self, key: str) -> str | None:
         """Return a card's value as `value` does, with the blanks at both ends of its text."""
-        at = self._cards.get(key)
+        at = self._cards.places.get(key)
         return None if at is None else verbatim_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     @cached_property
-    def _cards(self) -> Mapping[str, int]:
-        """Where behind the header's begin the value of the first card of each name is."""
+    def _cards(self) -> Cards:
         return cards_of(self.raw, self.begin, self.end)
 
     def integer(self, key: str, default: int | None = None) -> int:
@@ -84,34 +93,38 @@ class Unit:
             raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
 
     @cached_property
+    def _extent(self) -> Extent:
+        return extent_of(self.raw, self.begin, self._cards)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, from the header; the last axis runs fastest."""
-        axes = self.integer("NAXIS")
-        if not 0 <= axes <= MOST_AXES:
-            raise UnreadableError(f"header card NAXIS is {axes}, not 0 to {MOST_AXES}")
-        return tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
+        known = self._extent
+        if known.shape is None:
+            axes = self.integer("NAXIS")
+            if not 0 <= axes <= MOST_AXES:
+                raise UnreadableError(f"header card NAXIS is {axes}, not 0 to {MOST_AXES}")
+            known.shape = tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
+        return known.shape
 
     @property
     def data(self) -> int:
         """Byte offset of the data."""
         return -(-(self.end + CARD) // BLOCK) * BLOCK
 
-    @cached_property
+    @property
     def announced(self) -> int:
-        """Number of bytes of data by the header, which may not be there.
-
-        Raises
-        ------
-        UnreadableError
-            The header makes no sense.
-        """
-        shape, bitpix = self.shape, self.integer("BITPIX")
-        if bitpix not in PIXELS:
+        """Bytes of data by the header, which may not be there; UnreadableError if the header makes no sense."""
+        known, shape = self._extent, self.shape
+        if known.nbytes is not None:
+            return known.nbytes
+        if (bitpix := self.integer("BITPIX")) not in PIXELS:
             raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, PIXELS))}")
         groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
         if min((*shape, groups, heap)) < 0:
             raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
-        return abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+        known.nbytes = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+        return known.nbytes
 
     @cached_property
     def nbytes(self) -> int:
@@ -283,18 +296,3 @@ def unit_at(raw: bytes, begin: int) -> Unit:
             f"the FITS header at byte {begin} has no END card: damaged, or cut short at {len(raw)} bytes"
         )
     return Unit(raw, begin, at)
-
-
-def scaled(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
-    """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
-    if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):
-        return values
-    try:
-        offset = float(zero or 0)
-    except ValueError:
-        raise UnreadableError(f"the offset of a column or image is {zero!r}, not a number") from None
-    if values.dtype.kind == "f" or scale != 1 or not offset.is_integer() or abs(offset) > 2.0**63:
-        return values * np.float64(scale) + offset
-    if offset == 2.0**63:
-        return values.astype(np.uint64) + np.uint64(2**63)
-    return values.astype(np.int64) + int(offset)
