@@ -40,12 +40,12 @@ class Extent:
 
 
 def extent_of(raw: bytes, begin: int, cards: Cards) -> Extent:
-    """Return one extent for all headers that say it in the same words, at the same byte of their files."""
-    return _extent_said(begin, tuple([raw[begin + at - NAME : begin + at + CARD - NAME] for at in cards.of_extent]))
+    """Return one extent for all headers that say it in the same words."""
+    return _extent_said(tuple([raw[begin + at - NAME : begin + at + CARD - NAME] for at in cards.of_extent]))
 
 
 @lru_cache(maxsize=EXTENTS)
-def _extent_said(_begin: int, _cards: tuple[bytes, ...]) -> Extent:
+def _extent_said(_cards: tuple[bytes, ...]) -> Extent:
     return Extent()
 
 

@@ -259,7 +259,7 @@ def test_cards_of_any_names_and_values_are_what_a_search_from_the_beginning_find
 
 
 def test_headers_that_say_other_sizes_are_not_taken_for_one_another():
-    """What one header says is remembered: by its words, by the names of its cards, and by where it begins."""
+    """What one header says is remembered by the names of its cards and their words; errors are not remembered."""
 
     def said(*cards, before=b""):
         raw = before + b"".join(card.encode().ljust(CARD) for card in ("SIMPLE  =", *cards)) + END
@@ -270,6 +270,7 @@ def test_headers_that_say_other_sizes_are_not_taken_for_one_another():
         assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4") == ((4,), 8)
         assert said("BITPIX  = 32", "NAXIS   = 1", "NAXIS1  = 4") == ((4,), 16)
         assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "PCOUNT  = 1") == ((4,), 10)
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "GCOUNT  = 1") == ((4,), 8)
         assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "GCOUNT  = 3") == ((4,), 24)
         assert said("BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 4", "NAXIS2  = 3") == ((3, 4), 24)
         assert said("BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 4") == "the header has no card NAXIS2"

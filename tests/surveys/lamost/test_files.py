@@ -388,9 +388,12 @@ def test_a_grid_that_differs_from_a_known_one_in_its_middle_alone_is_another(kin
 @pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", ">i4", ">i8", "u1", "u2"])
 @pytest.mark.parametrize("value", [0, -0.0])
 def test_a_mask_of_nothing_but_zeros_stays_one(kind, value):
-    found = _bits(np.full((SIZE, 2), value, kind)[:, 0])
+    mask = np.full((SIZE, 2), value, kind)[:, 0]
+    found = _bits(mask)
     assert found.dtype == np.int32
     assert found.tolist() == [0] * SIZE
+    mask[-1] = 1
+    assert _bits(mask).tolist() == [0] * (SIZE - 1) + [1]
 
 
 @pytest.mark.parametrize(
