@@ -80,6 +80,8 @@ class Archive:
     ----------
     traffic
         Counts of what was downloaded.
+    remote
+        Whether each look-up of a file is a request to a server.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class Archive:
         self.address = address
         self.traffic = TrafficCounter(OF_THIS_PROCESS)
         self._source = open_source(section.root, section.timeout, section.rate_min, address)
+        self.remote = self._source.remote
         self._host = urlsplit(section.root).netloc
         self._cache = FileCache(section.cache if self.remote else None, section.root, content)
         self._limiter = limiter or run_wide_limiter(self._host, section.connections)
@@ -109,11 +112,6 @@ class Archive:
     def locate(self, path: str) -> str:
         """Return the full URL or file name of `path`."""
         return self._source.locate(path)
-
-    @property
-    def remote(self) -> bool:
-        """Whether each look-up of a file is a request to a server."""
-        return self._source.remote
 
     def read(self, path: str, reader: Callable[[bytes], T], others: Sequence[str] = ()) -> T:
         """Fetch a file and read it; fetch an unreadable remote file once more, bypassing the cache.
