@@ -169,7 +169,7 @@ def test_a_spectrum_alone_is_what_it_is_in_a_batch(offsets):
             np.testing.assert_array_equal(alone[0], batch[i])
 
 
-ODD = st.sampled_from([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e-45, 3e38])
+ODD = st.sampled_from([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e-30, 3e38])
 
 
 @given(pixels=st.lists(st.tuples(ODD, ODD, st.sampled_from([0, 1, 65535, NO_DATA])), min_size=1, max_size=40))
