@@ -10,7 +10,7 @@ import pytest
 from zarr.storage import FsspecStore
 
 from survey_batch.core.status import Status
-from survey_batch.store import products
+from survey_batch.store import products, whole_shards
 from survey_batch.store import together as module
 from survey_batch.store.products import (
     WHOLE,
@@ -87,6 +87,11 @@ def test_the_files_are_those_that_zarr_writes(tmp_path, times):
     made, wanted = files(f"{ours}/things.zarr"), files(f"{plain}/things.zarr")
     assert [name for name in made.keys() | wanted if made.get(name) != wanted.get(name)] == []
     assert len(made) == len(SHARDS) * (len(NAMES) + 1)
+
+
+def test_the_files_are_the_same_where_codecs_have_only_their_public_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_shards, "IN_THIS_THREAD", "absent")
+    test_the_files_are_those_that_zarr_writes(tmp_path, 1)
 
 
 def test_statuses_that_are_all_pending_have_no_file_and_others_are_returned(tmp_path):
