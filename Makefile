@@ -40,6 +40,7 @@ test-all: $(VENV)/.ready  ## the slow tests, which `make test` leaves out
 
 torture: $(VENV)/.ready  ## kills, disks, connections, damaged files, many runs, for hours; MINUTES=20 for each of the three, SCENARIOS="client output" for a part of the first
 	$(BIN)/python -m tests.torture --minutes $(or $(MINUTES),120) $(SCENARIOS)
+	$(if $(SCENARIOS),,$(PYTEST) -m hypothesis --hypothesis-profile search)
 	$(if $(SCENARIOS),,$(BIN)/python -m tests.torture.fuzz --runs 1000000 --seconds $$((60 * $(or $(MINUTES),60))))
 	$(if $(SCENARIOS),,$(BIN)/python -m tests.torture.soak --minutes $(or $(MINUTES),120))
 

@@ -27,9 +27,9 @@ from zarr.storage import FsspecStore, ObjectStore
 from benchmarks.requests import BUCKET, Line, proxied
 from benchmarks.timing import as_a_worker, machine
 from survey_batch.store.codecs import codecs_of
-from survey_batch.store.schema import Variable
+from survey_batch.store.schema import Variable, cut_into_shards
 from survey_batch.store.together import AT_A_TIME
-from survey_batch.store.unread import unread
+from survey_batch.store.whole_shards import write_whole
 from tests.servers import s3_server
 
 ROWS, SHARDS, ARRAYS, SIZE = 64, 4, 20, 64
@@ -76,9 +76,8 @@ def create(store: Store) -> dict[str, zarr.Array[Any]]:
 def write(arrays: dict[str, zarr.Array[Any]], values: dict[str, Any]) -> None:
     """Write all shards."""
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        for shard in range(SHARDS):
-            rows = slice(shard * ROWS, (shard + 1) * ROWS)
-            list(pool.map(lambda name, rows=rows: unread(arrays[name]).__setitem__(rows, values[name]), arrays))
+        for shard in cut_into_shards("object", SHARDS * ROWS, ROWS):
+            list(pool.map(lambda name, shard=shard: write_whole(arrays[name], shard, values[name]), arrays))
 
 
 def read(arrays: dict[str, zarr.Array[Any]], values: dict[str, Any]) -> None:

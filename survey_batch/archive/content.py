@@ -17,7 +17,8 @@ from survey_batch.archive.decompress import (
     kind_within,
     start_within,
 )
-from survey_batch.archive.fits_units import CARD, extensions, primary_unit
+from survey_batch.archive.fits_cards import CARD
+from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.core.errors import CutShortError, UnreadableError
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)

@@ -12,7 +12,6 @@ of three errors:
 A file in a folder is always whole, and there nobody says "not now".
 """
 
-import contextlib
 import logging
 import random
 import time
@@ -81,6 +80,8 @@ class Archive:
     ----------
     traffic
         Counts of what was downloaded.
+    remote
+        Whether each look-up of a file is a request to a server.
 
     Raises
     ------
@@ -100,6 +101,7 @@ class Archive:
         self.address = address
         self.traffic = TrafficCounter(OF_THIS_PROCESS)
         self._source = open_source(section.root, section.timeout, section.rate_min, address)
+        self.remote = self._source.remote
         self._host = urlsplit(section.root).netloc
         self._cache = FileCache(section.cache if self.remote else None, section.root, content)
         self._limiter = limiter or run_wide_limiter(self._host, section.connections)
@@ -110,11 +112,6 @@ class Archive:
     def locate(self, path: str) -> str:
         """Return the full URL or file name of `path`."""
         return self._source.locate(path)
-
-    @property
-    def remote(self) -> bool:
-        """Whether each look-up of a file is a request to a server."""
-        return self._source.remote
 
     def read(self, path: str, reader: Callable[[bytes], T], others: Sequence[str] = ()) -> T:
         """Fetch a file and read it; fetch an unreadable remote file once more, bypassing the cache.
@@ -167,9 +164,9 @@ class Archive:
     def _fetch(self, names: Sequence[str]) -> tuple[str, Received]:
         """Return the file's name in the archive, and what came; try the next name only after a definite miss."""
         for name in names:
-            if name.startswith("/") or ".." in name.split("/") or "\0" in name:
+            if name.startswith("/") or "\0" in name or (".." in name and ".." in name.split("/")):
                 raise UnreadableError(f"{name!r} does not lie below the archive's root: correct the catalogue")
-            if (raw := self._cache.read(name)) is not None:
+            if self.remote and (raw := self._cache.read(name)) is not None:
                 self.traffic.add(cache_hits=1)
                 return name, Received(raw)
         missing: dict[str, NotFoundError] = {}
@@ -216,7 +213,10 @@ class Archive:
 
     def _attempt(self, path: str, number: int) -> Received:
         try:
-            with self._turn():
+            if self.remote:
+                with self._limiter():
+                    received = self._request(path, number)
+            else:
                 received = self._request(path, number)
             raw, allowed = self.content.unwrapped(received.raw, LARGEST_FILE)
             received = received._replace(raw=raw) if raw is not received.raw else received
@@ -240,7 +240,6 @@ class Archive:
         """Ask for a file once, no earlier than its host allows; note if the host asks to be left alone."""
         if self.remote:
             self._wait_for_host()
-        self.traffic.add(requests=1, **({"retries": 1} if number > 1 else {}))
         start = time.monotonic()
         try:
             return self._source.read(path)
@@ -249,7 +248,7 @@ class Archive:
                 hold(self._host, error.wait)
             raise
         finally:
-            self.traffic.add(seconds=time.monotonic() - start)
+            self.traffic.add(requests=1, retries=number > 1, seconds=time.monotonic() - start)
             self._rest()
 
     def _wait_for_host(self) -> None:
@@ -258,10 +257,6 @@ class Archive:
                 reason = f"not asked for: {self._host} asked for no requests in the next {left:.0f} s"
                 raise AttemptError(reason, attempts=1)
             time.sleep(left)
-
-    def _turn(self) -> contextlib.AbstractContextManager[object]:
-        """Return the context of one request."""
-        return self._limiter() if self.remote else contextlib.nullcontext()
 
     def _rest(self) -> None:
         """Pause before the next request may start in place of this one."""

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.archive.decompress import decompress
-from survey_batch.archive.fits_units import BLOCK, MOST_AXES, PIXELS, Unit
+from survey_batch.archive.fits_cards import MOST_AXES
+from survey_batch.archive.fits_units import BLOCK, PIXELS, Unit
 from survey_batch.core.errors import UnreadableError
 
 LARGEST_RATIO = 1100

@@ -15,15 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.archive.fits_cards import (
+    CARD,
+    MOST_AXES,
+    NAME,
+    Cards,
+    Extent,
+    cards_of,
+    extent_of,
+    text_of,
+    verbatim_of,
+)
+from survey_batch.archive.fits_scaling import scaled
 from survey_batch.core.errors import CutShortError, UnreadableError
 
-CARD, BLOCK = 80, 2880
+BLOCK = 2880
 
 LONGEST_HEADER = 360 * BLOCK
 """Bytes; 13,000 cards. Headers of these surveys have about 100. The limit avoids a search for END in the pixels."""
 
-MOST_AXES, MOST_COLUMNS = 9, 999
-
+MOST_COLUMNS = 999
 _END = b"END".ljust(CARD)
 
 PIXELS = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
@@ -53,74 +64,67 @@ class Unit:
 
     def value(self, key: str) -> str | None:
         """Return a card's value as text, without quotes and comment; None if there is no such card."""
-        text = self.verbatim(key)
-        return None if text is None else text.strip()
+        at = self._cards.places.get(key)
+        return None if at is None else text_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     def verbatim(self, key: str) -> str | None:
         """Return a card's value as `value` does, with the blanks at both ends of its text."""
-        at = self._cards.get(key.ljust(8).encode() + b"=")
-        if at is None:
-            return None
-        text = self.raw[at + 9 : at + CARD].decode("ascii", "replace").strip()
-        return text[1:].split("'")[0] if text.startswith("'") else text.split("/")[0]
+        at = self._cards.places.get(key)
+        return None if at is None else verbatim_of(self.raw[self.begin + at : self.begin + at + CARD - NAME])
 
     @cached_property
-    def _cards(self) -> dict[bytes, int]:
-        """Byte offset of the first card of each name; a name includes the `=` behind it."""
-        raw, last = self.raw, self.end - CARD
-        return {raw[at : at + 9]: at for at in range(last, self.begin - 1, -CARD)}
+    def _cards(self) -> Cards:
+        return cards_of(self.raw, self.begin, self.end)
 
     def integer(self, key: str, default: int | None = None) -> int:
         """Return the value of a card that must be an integer; `default` if there is no such card."""
-        text = self._text(key, default)
+        text = self.value(key)
         try:
-            return int(text)
+            return int(_given(key, default) if text is None else text)
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not an integer") from None
 
     def real(self, key: str, default: float | None = None) -> float:
         """Return the value of a card that must be a number; `default` if there is no such card."""
-        text = self._text(key, default)
+        text = self.value(key)
         try:
-            return float(text.replace("D", "E"))
+            return float(_given(key, default) if text is None else text.replace("D", "E"))
         except ValueError:
             raise UnreadableError(f"header card {key} is {text!r}, not a number") from None
 
-    def _text(self, key: str, default: float | None) -> str:
-        text = self.value(key)
-        if text is None and default is None:
-            raise UnreadableError(f"the header has no card {key}")
-        return str(default) if text is None else text
-
     @cached_property
+    def _extent(self) -> Extent:
+        return extent_of(self.raw, self.begin, self._cards)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the axes, from the header; the last axis runs fastest."""
-        axes = self.integer("NAXIS")
-        if not 0 <= axes <= MOST_AXES:
-            raise UnreadableError(f"header card NAXIS is {axes}, not 0 to {MOST_AXES}")
-        return tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
+        known = self._extent
+        if known.shape is None:
+            axes = self.integer("NAXIS")
+            if not 0 <= axes <= MOST_AXES:
+                raise UnreadableError(f"header card NAXIS is {axes}, not 0 to {MOST_AXES}")
+            known.shape = tuple(self.integer(f"NAXIS{axis}") for axis in range(axes, 0, -1))
+        return known.shape
 
     @property
     def data(self) -> int:
         """Byte offset of the data."""
         return -(-(self.end + CARD) // BLOCK) * BLOCK
 
-    @cached_property
+    @property
     def announced(self) -> int:
-        """Number of bytes of data by the header, which may not be there.
-
-        Raises
-        ------
-        UnreadableError
-            The header makes no sense.
-        """
-        shape, bitpix = self.shape, self.integer("BITPIX")
-        if bitpix not in PIXELS:
+        """Bytes of data by the header, which may not be there; UnreadableError if the header makes no sense."""
+        known, shape = self._extent, self.shape
+        if known.nbytes is not None:
+            return known.nbytes
+        if (bitpix := self.integer("BITPIX")) not in PIXELS:
             raise UnreadableError(f"header card BITPIX is {bitpix}, none of {', '.join(map(str, PIXELS))}")
         groups, heap = self.integer("GCOUNT", 1), self.integer("PCOUNT", 0)
         if min((*shape, groups, heap)) < 0:
             raise UnreadableError(f"the header at byte {self.begin} has axes {shape}, PCOUNT {heap}, GCOUNT {groups}")
-        return abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+        known.nbytes = abs(bitpix) // 8 * groups * (heap + math.prod(shape)) if shape else 0
+        return known.nbytes
 
     @cached_property
     def nbytes(self) -> int:
@@ -189,7 +193,9 @@ class Unit:
     def in_physical_values(self, pixels: npt.NDArray[Any], blank: npt.ArrayLike | None) -> npt.NDArray[Any]:
         """Scale an image's pixels by BSCALE and BZERO; integers that are `blank` become NaN."""
         values = scaled(pixels, self.real("BSCALE", 1), self.value("BZERO"))
-        blanks = np.False_ if blank is None or pixels.dtype.kind == "f" else np.equal(pixels, blank)
+        if blank is None or pixels.dtype.kind == "f":
+            return values
+        blanks = np.equal(pixels, blank)
         return np.where(blanks, np.nan, values) if blanks.any() else values
 
     def column(self, name: str) -> npt.NDArray[Any]:
@@ -228,6 +234,13 @@ class Unit:
         shape = tuple(int(size) for size in re.findall(r"\d+", dims))[::-1]
         plain = () if repeat == 1 else (repeat,)
         return name, _COLUMNS[letter], shape if shape and math.prod(shape) == repeat else plain
+
+
+def _given(key: str, default: float | None) -> float:
+    """Return the default of a card that is not there."""
+    if default is None:
+        raise UnreadableError(f"the header has no card {key}")
+    return default
 
 
 def primary_unit(raw: bytes) -> Unit:
@@ -283,18 +296,3 @@ def unit_at(raw: bytes, begin: int) -> Unit:
             f"the FITS header at byte {begin} has no END card: damaged, or cut short at {len(raw)} bytes"
         )
     return Unit(raw, begin, at)
-
-
-def scaled(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
-    """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
-    if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):
-        return values
-    try:
-        offset = float(zero or 0)
-    except ValueError:
-        raise UnreadableError(f"the offset of a column or image is {zero!r}, not a number") from None
-    if values.dtype.kind == "f" or scale != 1 or not offset.is_integer() or abs(offset) > 2.0**63:
-        return values * np.float64(scale) + offset
-    if offset == 2.0**63:
-        return values.astype(np.uint64) + np.uint64(2**63)
-    return values.astype(np.int64) + int(offset)

@@ -121,7 +121,8 @@ class FolderSource:
     def read(self, path: str) -> Received:
         """Read the file; a root that is not there or empty is a `ConfigurationError`, not a million missing files."""
         try:
-            return Received(Path(self._prefix + path).read_bytes())
+            with open(self._prefix + path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs half as much again
+                return Received(file.read())
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             self._check_root(error)
             raise AttemptError("no such file", NotFoundError, attempts=1) from error

@@ -10,14 +10,20 @@ from collections.abc import Sequence
 ENDINGS = (".fits.gz", ".fits.bz2", ".fits")
 """Endings of the packed and unpacked forms of a FITS file."""
 
+_ALL = {given: tuple(dict.fromkeys((given, *ENDINGS))) for given in ("", *ENDINGS)}
+"""All endings of a file, that of its given name first."""
+
 _found: dict[tuple[str, str], int] = {}
 """Index of the name that was found last, for each archive and ending of the given name."""
 
 
 def split_ending(path: str) -> tuple[str, str]:
     """Split a FITS file's name into stem and ending; the ending is "" if it is none of `ENDINGS`."""
-    ending = next((ending for ending in ENDINGS if path.lower().endswith(ending)), "")
-    return path[: len(path) - len(ending)], path[len(path) - len(ending) :]
+    lower = path.lower()
+    for ending in ENDINGS:
+        if lower.endswith(ending):
+            return path[: -len(ending)], path[-len(ending) :]
+    return path, ""
 
 
 def spellings(path: str, folders: Sequence[str] = ()) -> tuple[str, ...]:
@@ -30,10 +36,11 @@ def spellings(path: str, folders: Sequence[str] = ()) -> tuple[str, ...]:
     folders
         Other folders in which it may be; "" for the root.
     """
-    (folder, slash, name), (_, given) = path.rpartition("/"), split_ending(path)
-    stem, endings = split_ending(name)[0], dict.fromkeys((given, *ENDINGS))
-    starts = (folder + slash, *(f"{other}/" if other else "" for other in folders))
-    return tuple(dict.fromkeys(f"{start}{stem}{ending}" for start in starts for ending in endings))
+    stem, given = split_ending(path)
+    name = stem.rpartition("/")[2]
+    stems = [stem, *(f"{other}/{name}" if other else name for other in folders)]
+    endings = _ALL.get(given, (given, *ENDINGS))
+    return tuple(dict.fromkeys([one + ending for one in stems for ending in endings]))
 
 
 def in_order(archive: str, names: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What a survey's reader returns, looked at before it is used."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,23 +24,22 @@ LARGEST_MASK = 0xFFFF
 
 def fault_of(spectrum: Spectrum) -> str | None:
     """Say what makes a spectrum unusable, which only its reader can mend; None if it is well made."""
-    arrays: dict[str, npt.NDArray[Any]] = {"flux": spectrum.flux, "ivar": spectrum.ivar, "mask": spectrum.mask}
+    arrays: list[tuple[str, npt.NDArray[Any]]]
+    arrays = [("flux", spectrum.flux), ("ivar", spectrum.ivar), ("mask", spectrum.mask)]
     if spectrum.sampled is not None:
-        arrays["wavelengths"] = spectrum.sampled
+        arrays.append(("wavelengths", spectrum.sampled))
     if spectrum.dispersion is not None:
-        arrays["dispersion"] = spectrum.dispersion
-    for name, values in arrays.items():
+        arrays.append(("dispersion", spectrum.dispersion))
+    for name, values in arrays:
         if not isinstance(values, np.ndarray):
             return f"{name} is of type {type(values).__name__} and must be a numpy array"
         if values.dtype.kind not in KINDS[name]:
             return f"{name} holds {values.dtype} and must hold {NAMES[KINDS[name][0]]}"
-    shapes = {name: values.shape for name, values in arrays.items()}
-    if len({*shapes.values()}) > 1 or len(spectrum.flux.shape) != 1 or spectrum.flux.size < 2:
-        said = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+    if len({values.shape for _, values in arrays}) > 1 or spectrum.flux.ndim != 1 or spectrum.flux.size < 2:
+        said = ", ".join(f"{name} {values.shape}" for name, values in arrays)
         return f"its arrays have the shapes {said}; they must be equal, with one dimension and two pixels at least"
-    least, most = spectrum.mask.min(), spectrum.mask.max()
-    if least < 0 or most > LARGEST_MASK:
-        return f"its mask holds {least} to {most} and must hold 0 to {LARGEST_MASK}"
+    if not 0 <= int(np.bitwise_or.reduce(spectrum.mask)) <= LARGEST_MASK:  # one look at all bits
+        return f"its mask holds {spectrum.mask.min()} to {spectrum.mask.max()} and must hold 0 to {LARGEST_MASK}"
     return _fault_of_grid(spectrum.start, spectrum.sampled)
 
 
@@ -49,12 +49,12 @@ def increasing(wavelength: F8) -> bool:
 
 
 def _fault_of_grid(start: Any, sampled: F8 | None) -> str | None:
-    if np.ndim(start) or not isinstance(start, (float, int, np.floating, np.integer)):
+    if not isinstance(start, (float, int, np.floating, np.integer)):
         what = "an array" if np.ndim(start) else type(start).__name__
         return f"the first pixel of its grid is {what} and must be a number: NaN if wavelengths follow"
     if sampled is None:
-        return None if np.isfinite(start) else "it has neither the first pixel of a log-linear grid nor wavelengths"
-    if np.isfinite(start):
+        return None if math.isfinite(start) else "it has neither the first pixel of a log-linear grid nor wavelengths"
+    if math.isfinite(start):
         return "it has wavelengths and the first pixel of a log-linear grid; with wavelengths, give NaN for the pixel"
     if not increasing(sampled):
         return "its wavelengths are not increasing positive numbers"

@@ -134,7 +134,8 @@ class SpectraStage(Stage):
     def _files(self, block: Block, rows: Rows) -> list[SpectrumFile]:
         """Find the file of each row; rows of one file come together."""
         files: dict[str, SpectrumFile] = {}
-        for index, values in enumerate(zip(*rows.values(), strict=True)):
+        columns = (values.tolist() if values.dtype.kind == "i" else values for values in rows.values())
+        for index, values in enumerate(zip(*columns, strict=True)):
             row = dict(zip(rows, values, strict=True))
             try:
                 path = self._path(row)
@@ -159,13 +160,13 @@ class SpectraStage(Stage):
         found = dict(zip(paths, (result for of_file in results for result in of_file), strict=True))
         spectra = {index: result for index, result in found.items() if isinstance(result, Spectrum)}
         flux, ivar, mask = to_grid(list(spectra.values()), self.wavelength())
-        good = list(spectra)
+        good = _rows(list(spectra))
         if self.section.dispersion:
             block.data["dispersion"][good] = dispersion_on_grid(list(spectra.values()), self.wavelength())
         for name, values in {"flux": flux, "ivar": ivar, "mask": mask}.items():
             block.data[name][good] = values
-        empty = np.asarray(good, int)[((mask & NOT_MEASURED) != 0).all(axis=1)]
-        for index in empty.tolist():
+        nothing = ((mask & NOT_MEASURED) != 0).all(axis=1)
+        for index in (row for row, empty in zip(spectra, nothing.tolist(), strict=True) if empty):
             found[index] = UnreadableError(f"{archive.locate(paths[index])}: {self._nothing_measured(spectra[index])}")
         for index, result in found.items():
             if not isinstance(result, Spectrum):
@@ -199,6 +200,12 @@ class SpectraStage(Stage):
         )
 
 
+def _rows(indices: list[int]) -> slice | list[int]:
+    """Return row numbers as a slice if they follow one another, as nearly always: then rows are copied in one piece."""
+    first = indices[0] if indices else 0
+    return slice(first, first + len(indices)) if indices == [*range(first, first + len(indices))] else indices
+
+
 def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> Sequence[Result]:
     """Fetch and read a file; return failures as values, so that one cannot stop the others."""
     try:
@@ -209,17 +216,15 @@ def read_file(archive: Archive, reader: SpectrumReader, file: SpectrumFile) -> S
         )
     except (ObjectError, TransientError) as error:
         return [error] * len(file.rows)
-    returned = counted(len(found), "result")
-    strange = next((type(one).__name__ for one in found if not isinstance(one, Result)), None)
+    strange = [type(one).__name__ for one in found if not isinstance(one, Result)]
     if strange or len(found) != len(file.rows):
+        among = f"{strange[0]} among " if strange else ""
         raise ConfigurationError(
-            f"{type(reader).__name__}.read returned {f'{strange} among ' if strange else ''}{returned} for "
+            f"{type(reader).__name__}.read returned {among}{counted(len(found), 'result')} for "
             f"{counted(len(file.rows), 'row')} of {file.path}: it must return a Spectrum or an ObjectError for each row"
         )
-    url = archive.locate(file.path)
-    return [
-        _checked(one, url, archive.section.survey, row["object_id"]) for one, row in zip(found, file.rows, strict=True)
-    ]
+    url, survey = archive.locate(file.path), archive.section.survey
+    return [_checked(one, url, survey, row["object_id"]) for one, row in zip(found, file.rows, strict=True)]
 
 
 def _checked(result: Result, url: str, survey: str, name: str) -> Result:

@@ -26,13 +26,13 @@ from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
 from survey_batch.store.strict import STATUS, strict
 from survey_batch.store.together import together
-from survey_batch.store.unread import unread, written_to
+from survey_batch.store.whole_shards import write_whole
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
 
 WHOLE: Any = {"write_empty_chunks": True}
-"""How arrays are written, but for `status`: chunks of nothing but fill values too, so that none may be missing."""
+"""How fixed coordinates are written: chunks of nothing but fill values too, so that none may be missing."""
 
 PROVENANCE, FORMER_PROVENANCE = "provenance", "pieces"
 """Attribute of a product with everything it depends on: its name now, and its name in earlier versions."""
@@ -180,16 +180,15 @@ def _write_whole(output: str, product: str, shard: Shard, values: Mapping[str, A
     group = open_group(output, product, fresh=False)
 
     def write(name: str) -> None:
-        unread(stored(group, name)).with_config(WHOLE)[shard.rows] = values[name]
+        write_whole(stored(group, name), shard, values[name])
 
     together(output, write, list(values))
 
 
 def _write_status(output: str, product: str, shard: Shard, status: Array) -> bytes:
     """Write the statuses of a shard, and return their file."""
-    mark = unread(stored(open_group(output, product, fresh=False), STATUS))
-    mark[shard.rows] = status
-    return written_to(mark)
+    mark = stored(open_group(output, product, fresh=False), STATUS)
+    return write_whole(mark, shard, status, leave_out_empty=True)
 
 
 def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:

@@ -12,7 +12,8 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.archive.fits_units import BLOCK, CARD, LONGEST_HEADER, extensions, primary_unit
+from survey_batch.archive.fits_cards import CARD
+from survey_batch.archive.fits_units import BLOCK, LONGEST_HEADER, extensions, primary_unit, unit_at
 from survey_batch.core.errors import UnreadableError
 from survey_batch.surveys.lamost.files import read_spectrum
 from survey_batch.surveys.sdss.files import read_frame
@@ -238,6 +239,46 @@ def test_every_card_is_what_a_search_from_the_beginning_finds(raw):
         names = {raw[at : at + 8].decode().strip() for at in range(unit.begin, unit.end, CARD)}
         for name in (*names, "ABSENT", "NAXIS9"):
             assert unit.value(name) == plain_value(unit, name)
+
+
+ODD_NAMES = ["KEY", "K", "KEY2", "COMMENT", "NAXIS1", "", "A\xe9", "A B", "KEY     "]
+ODD_CARDS = st.tuples(
+    st.sampled_from(ODD_NAMES), st.sampled_from([b"=", b"= ", b" ", b"\xff", b"\0"]), st.binary(max_size=CARD)
+).map(lambda card: (card[0].encode("latin-1").ljust(8)[:8] + card[1] + card[2]).ljust(CARD)[:CARD])
+
+
+@given(cards=st.lists(ODD_CARDS, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_cards_of_any_names_and_values_are_what_a_search_from_the_beginning_finds(cards):
+    raw = b"".join([b"SIMPLE  =".ljust(CARD), *cards, END]).ljust(2 * BLOCK)
+    unit = primary_unit(raw)
+    for name in ("KEY", "K", "KEY2", "COMMENT", "NAXIS1", "A B", "ABSENT", "TOO_LONG_A_NAME"):
+        found = unit.value(name)
+        assert found == plain_value(unit, name)
+        assert found is None or found == (unit.verbatim(name) or "").strip()
+
+
+def test_headers_that_say_other_sizes_are_not_taken_for_one_another():
+    """What one header says is remembered by the names of its cards and their words; errors are not remembered."""
+
+    def said(*cards, before=b""):
+        raw = before + b"".join(card.encode().ljust(CARD) for card in ("SIMPLE  =", *cards)) + END
+        unit = unit_at(raw, len(before))
+        return refusal_of(lambda _: unit.announced, raw) or (unit.shape, unit.announced)
+
+    for _ in range(2):
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4") == ((4,), 8)
+        assert said("BITPIX  = 32", "NAXIS   = 1", "NAXIS1  = 4") == ((4,), 16)
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "PCOUNT  = 1") == ((4,), 10)
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "GCOUNT  = 1") == ((4,), 8)
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "GCOUNT  = 3") == ((4,), 24)
+        assert said("BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 4", "NAXIS2  = 3") == ((3, 4), 24)
+        assert said("BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 4") == "the header has no card NAXIS2"
+        assert said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = 4", "NAXIS1  = 5") == ((4,), 8)
+        assert said("BITPIX  = 3", "NAXIS   = 0").startswith("header card BITPIX is 3")
+        for begin in (0, BLOCK):
+            negative = said("BITPIX  = 16", "NAXIS   = 1", "NAXIS1  = -4", before=bytes(begin))
+            assert negative == f"the header at byte {begin} has axes (-4,), PCOUNT 0, GCOUNT 1"
 
 
 def test_of_a_card_that_comes_twice_the_first_counts_and_text_within_a_card_is_none():

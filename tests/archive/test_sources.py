@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from survey_batch.archive import sources
 from survey_batch.archive.attempt import AttemptError
 from survey_batch.archive.http_source import HttpSource
 from survey_batch.archive.s3_source import S3Source
@@ -76,10 +77,10 @@ def test_a_folder_tells_what_is_not_there_from_what_cannot_be_read(tmp_path):
     [(PermissionError(13, "no"), 1, "no permission"), (OSError(5, "Input/output error"), None, "reading failed: .*5")],
 )
 def test_a_file_of_a_folder_that_fails_may_be_tried_later(tmp_path, monkeypatch, error, attempts, said):
-    def fail(_):
+    def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr(Path, "read_bytes", fail)
+    monkeypatch.setattr(sources, "open", fail, raising=False)
     with pytest.raises(AttemptError, match=said) as failure:
         FolderSource(tmp_path).read("a")
     assert (failure.value.error_type, failure.value.attempts) == (TransientError, attempts)

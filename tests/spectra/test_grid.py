@@ -15,6 +15,7 @@ from survey_batch.spectra.grid import (
     at_pixels,
     dispersion_on_grid,
     first_pixel,
+    flag,
     log_grid,
     log_linear_start,
     mask_attributes,
@@ -166,6 +167,23 @@ def test_a_spectrum_alone_is_what_it_is_in_a_batch(offsets):
     for i, one in enumerate(spectra):
         for alone, batch in zip(to_grid([one], GRID), together, strict=True):
             np.testing.assert_array_equal(alone[0], batch[i])
+
+
+ODD = st.sampled_from([0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 1e-30, 3e38])
+
+
+@given(pixels=st.lists(st.tuples(ODD, ODD, st.sampled_from([0, 1, 65535, NO_DATA])), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_flags_are_those_of_each_reason_by_itself(pixels):
+    flux, ivar, mask = (np.array(values) for values in zip(*pixels, strict=True))
+    reasons = {NO_DATA: ~np.isfinite(flux), BAD_IVAR: ~((ivar > 0) & (ivar < np.inf)), ZERO_FLUX: flux == 0}
+    for kind in (np.float32, np.float64):
+        given_flux, given_ivar = flux.astype(kind), ivar.astype(kind)
+        found = flag(given_flux, given_ivar, mask.astype(np.int32))
+        assert found.dtype == np.int32
+        plain = np.bitwise_or.reduce([np.where(applies, bit, 0) for bit, applies in reasons.items()])
+        np.testing.assert_array_equal(found, mask | plain)
+        np.testing.assert_array_equal(given_flux, flux.astype(kind))  # left as it was
 
 
 def test_mask_attributes_name_every_bit_once():

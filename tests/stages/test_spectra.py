@@ -93,6 +93,20 @@ def test_another_objects_file_is_unreadable_with_both_names(tmp_path):
     assert "obsid 1001 instead of 1000" in problem.message
 
 
+def test_each_row_holds_its_own_spectrum_whichever_others_are_missing(tmp_path):
+    names = [NAME.replace("001.", f"{number:03}.") for number in range(1, 6)]
+    rows = [ROW | {"object_id": name, "obsid": "", "fiberid": -1, "filename": name} for name in names]
+    for number in (0, 2, 3):
+        write_spectrum(tmp_path / names[number], number)
+    stage = stage_of(tmp_path)
+    block = stage.compute(rows_of(*rows), {})
+    assert block.status.tolist() == [Status.OK, Status.NOT_FOUND, Status.OK, Status.OK, Status.NOT_FOUND]
+    for row, alone in zip(range(5), ([row] for row in rows), strict=True):
+        for name, values in stage.compute(rows_of(*alone), {}).data.items():
+            np.testing.assert_array_equal(block.data[name][row], values[0])
+    assert not np.array_equal(block.data["flux"][2], block.data["flux"][3])
+
+
 def test_a_dispersion_that_the_survey_s_files_do_not_say_is_refused(tmp_path):
     stage_of(tmp_path).check()
     with pytest.raises(ConfigurationError, match="spectra.dispersion: of files of survey 'lamost', no dispersion is"):

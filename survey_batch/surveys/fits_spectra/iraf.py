@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import chebyshev, legendre
 
-from survey_batch.archive.fits_units import CARD, Unit
+from survey_batch.archive.fits_cards import CARD
+from survey_batch.archive.fits_units import Unit
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import UnreadableError
 

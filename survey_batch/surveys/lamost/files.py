@@ -48,6 +48,9 @@ NUMBERS = ("obsid", "spid", "fiberid")
 GRIDS = 64
 """Wavelength grids that are kept, of 16 kB each; 312 real files of all releases have 15."""
 
+ENDS = 16
+"""Bytes at either end of a row of wavelengths by which a known grid is found."""
+
 ARCMINUTE = 60.0
 """Arcseconds; a file's position farther than this from the catalogue's belongs to another object."""
 
@@ -112,35 +115,48 @@ def _file_name(row: Mapping[str, object]) -> str | None:
 
 
 def _text(row: Mapping[str, object], key: str) -> str:
-    value = row.get(key)
+    return _as_text(row.get(key))
+
+
+def _as_text(value: object) -> str:
     # NaN and NaT, the missing values of data frames, differ from themselves.
     return "" if value is None or value != value else str(value).strip()
 
 
 def _whole(row: Mapping[str, object], key: str) -> int | None:
     """Return an integer from a column that may be text or, with gaps, float; None if missing."""
-    text = _text(row, key).removesuffix(".0")
+    return _whole_of(row.get(key))
+
+
+def _whole_of(value: object) -> int | None:
+    text = _as_text(value).removesuffix(".0")
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _check_identity(primary: Unit, row: Mapping[str, object]) -> None:
     """Refuse a file whose header names a different object than the catalogue's row."""
-    held: dict[str, object] = {name: _whole({name: primary.value(name.upper())}, name) for name in NUMBERS}
-    asked: dict[str, object] = {name: _whole(row, name) for name in NUMBERS}
-    held["planid"], asked["planid"] = primary.value("PLANID"), _text(row, "planid")
-    known = [name for name in held if held[name] and asked[name]]
-    wrong = [f"{name} {held[name]} instead of {asked[name]}" for name in known if held[name] != asked[name]]
-    here, there = (_position(values) for values in ({"ra": primary.value("RA"), "dec": primary.value("DEC")}, row))
+    wrong = []
+    for name in (*NUMBERS, "planid"):
+        held, asked = primary.value(name.upper()), _text(row, name)
+        if held != asked and (other := _other(name, held, asked)):
+            wrong.append(other)
+    here, there = _position(primary.value("RA"), primary.value("DEC")), _position(row.get("ra"), row.get("dec"))
     if here and there and (apart := _separation(here, there)) > ARCMINUTE:
         wrong.append("position {} {} instead of {} {} ({:.3g} arcmin away)".format(*here, *there, apart / ARCMINUTE))
     if wrong:
         raise UnreadableError(f"the file holds another object than the catalogue says: {', '.join(wrong)}")
 
 
-def _position(values: Mapping[str, object]) -> tuple[float, float] | None:
-    """Return right ascension and declination [deg], or None if they are not known."""
+def _other(name: str, held: str | None, asked: str) -> str:
+    """Say that a number or name in the header is not that of the row; empty if one is not known, or both are equal."""
+    values = [held, asked] if name == "planid" else [_whole_of(held), _whole_of(asked)]
+    return f"{name} {values[0]} instead of {values[1]}" if all(values) and values[0] != values[1] else ""
+
+
+def _position(*values: object) -> tuple[float, float] | None:
+    """Return right ascension and declination [deg], which may be text; None if they are not known."""
     try:
-        ra, dec = float(_text(values, "ra")), float(_text(values, "dec"))
+        ra, dec = (float(value if isinstance(value, float) else _as_text(value)) for value in values)
     except ValueError:
         return None
     return (ra, dec) if 0 <= ra <= 360 and -90 <= dec <= 90 else None
@@ -218,14 +234,27 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
         raise UnreadableError(
             f"{flux.size} fluxes, {ivar.size} variances, {mask.size} masks, {wavelength.size} wavelengths"
         )
-    grid = _grid_of(wavelength.tobytes(), wavelength.dtype)
+    grid = _grid_of(wavelength)
     return Spectrum(flux.astype(np.float32), ivar.astype(np.float32), _bits(mask), *grid)
 
 
-@lru_cache(maxsize=GRIDS)
-def _grid_of(raw: bytes, kind: np.dtype[Any]) -> Grid:
+_grids: dict[tuple[bytes, bytes, np.dtype[Any]], tuple[bytes, Grid]] = {}
+"""Grids that were found before, and the bytes of their wavelengths, by the first and last of these."""
+
+
+def _grid_of(wavelength: Numbers) -> Grid:
     """Find the grid of some wavelengths; most files of a survey have one of a few dozen rows of them."""
-    wavelength = np.frombuffer(raw, kind).astype(np.float64)
+    raw = wavelength.tobytes()
+    key = raw[:ENDS], raw[-ENDS:], wavelength.dtype  # to hash all bytes takes four times as long as to compare them
+    known = _grids.get(key)
+    if known is None or known[0] != raw:
+        if len(_grids) >= GRIDS:
+            _grids.clear()
+        known = _grids[key] = raw, _new_grid(np.frombuffer(raw, wavelength.dtype).astype(np.float64))
+    return known[1]
+
+
+def _new_grid(wavelength: F8) -> Grid:
     wavelength.setflags(write=False)  # shared by all its spectra
     if not increasing(wavelength):
         raise UnreadableError("its wavelengths are not increasing positive numbers")
@@ -235,6 +264,8 @@ def _grid_of(raw: bytes, kind: np.dtype[Any]) -> Grid:
 
 def _bits(mask: Numbers) -> I4:
     """Return a mask in the 16 bits that a survey may use."""
+    if not np.count_nonzero(mask.view(f"u{mask.itemsize}")):  # true of nine files in ten
+        return np.zeros(mask.size, np.int32)
     if mask.min() >= 0 and mask.max() < UNKNOWN_MASK:  # no, too, if one is not a number
         return mask.astype(np.int32)
     known = (mask >= 0) & (mask < UNKNOWN_MASK)

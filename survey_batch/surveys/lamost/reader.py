@@ -18,7 +18,7 @@ class LamostSpectra(SpectrumReader):
     ceiling = LAMOST_CEILING
     file_bytes = 74_000
     """Mean of 312 real files, some compressed."""
-    read_seconds = 5.2e-4
+    read_seconds = 3.3e-4
     """Time to read and store one spectrum on a core of a 2-core cloud machine (AMD EPYC; `python -m benchmarks`)."""
 
     def path(self, row: Row) -> str:

@@ -230,6 +230,45 @@ def test_another_objects_file_is_refused_with_both_names(change, said):
         read_spectrum(raw, ASKED | change)
 
 
+def plain_refusal(header, row):
+    """Compare numbers as integers and names as text, each of which may be missing."""
+
+    def text(value):
+        return "" if value is None or value != value else str(value).strip()
+
+    def whole(value):
+        digits = text(value).removesuffix(".0")
+        return int(digits) if digits.isascii() and digits.isdigit() else None
+
+    values = {name: (whole(header.get(name.upper())), whole(row.get(name))) for name in ("obsid", "spid", "fiberid")}
+    values["planid"] = header.get("PLANID"), text(row.get("planid"))
+    return ", ".join(
+        f"{name} {held} instead of {asked}"
+        for name, (held, asked) in values.items()
+        if held and asked and held != asked
+    )
+
+
+VALUES = st.sampled_from(["0", "1", "01", "1.0", "12", "-1", "a", "F1", "\u0661", "", "nan"])
+
+
+@given(
+    header=st.dictionaries(st.sampled_from(["OBSID", "SPID", "FIBERID", "PLANID"]), VALUES.filter(str.isascii)),
+    row=st.dictionaries(
+        st.sampled_from(["obsid", "spid", "fiberid", "planid"]),
+        VALUES | st.sampled_from([None, float("nan"), 1, 12, -1, np.int64(12), np.float64(1)]),
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_what_differs_is_what_a_comparison_of_all_numbers_and_names_finds(header, row):
+    cards = [f"{name:8}= {value}".encode().ljust(80) for name, value in header.items()]
+    wanted = plain_refusal(header, row)
+    with pytest.raises(UnreadableError) as refusal:
+        read_spectrum(b"".join([b"SIMPLE  =".ljust(80), *cards, b"END".ljust(80)]).ljust(2880), row)
+    found = str(refusal.value).partition("than the catalogue says: ")[2]
+    assert found == wanted
+
+
 @pytest.mark.parametrize("missing", [None, "", float("nan")])
 def test_only_what_header_and_catalogue_both_have_is_compared(missing):
     for name in ASKED:
@@ -332,6 +371,29 @@ def test_a_grid_that_is_known_already_is_found_as_one_that_is_not():
                 assert (found.sampled is None) == (sampled is None)
                 if sampled is not None:
                     np.testing.assert_array_equal(found.sampled, sampled)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_a_grid_that_differs_from_a_known_one_in_its_middle_alone_is_another(kind):
+    known = (10 ** (3.5682 + 1e-4 * np.arange(SIZE))).astype(f">{kind}")
+    other = known.copy()
+    other[SIZE // 2] += (other[SIZE // 2 + 1] - other[SIZE // 2]) / 2
+    for row in (known, other, known, other):
+        found = _spectrum(row, row, np.zeros(SIZE, ">i4"), row)
+        assert (found.sampled is None) == (row is known)
+        if row is other:
+            np.testing.assert_array_equal(found.sampled, other.astype("f8"))
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", ">i2", ">i4", ">i8", "u1", "u2"])
+@pytest.mark.parametrize("value", [0, -0.0])
+def test_a_mask_of_nothing_but_zeros_stays_one(kind, value):
+    mask = np.full((SIZE, 2), value, kind)[:, 0]
+    found = _bits(mask)
+    assert found.dtype == np.int32
+    assert found.tolist() == [0] * SIZE
+    mask[-1] = 1
+    assert _bits(mask).tolist() == [0] * (SIZE - 1) + [1]
 
 
 @pytest.mark.parametrize(
