@@ -55,6 +55,8 @@ class Classifier(ABC, Generic[Section]):
         Why a row cannot be classified.
     needs_labels : bool
         Whether it must be fitted to labelled objects.
+    default_step : bool
+        Whether it works only on spectra with the default step, because widths in its recipe are in such pixels.
     """
 
     kind: ClassVar[str]
@@ -64,6 +66,7 @@ class Classifier(ABC, Generic[Section]):
     only_classes: ClassVar[tuple[str, ...] | None] = None
     why_not: ClassVar[str] = "a value that the classifier works on is missing"
     needs_labels: ClassVar[bool] = True
+    default_step: ClassVar[bool] = False
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

@@ -14,6 +14,8 @@ from survey_batch.core.feature import Feature
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
+from survey_batch.spectra.grid import step_of
+from survey_batch.spectra.lines import LARGEST_STEP
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_objects, draw_sample, sum_up, which_count
@@ -24,11 +26,14 @@ from survey_batch.store.damage import Damage, DamagedError, damage_told, read_at
 from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
+PIXELS = 3909
+"""Pixels of the default grid, for which times were estimated."""
+
 FEATURES_CPU_SECONDS = 1.5e-3
-"""Estimated time to measure one spectrum."""
+"""Estimated time to measure one spectrum of so many pixels."""
 
 FIT_SECONDS = 8.0
-"""Time for the eigenvectors of the covariance of 3909 pixels (measured: 6 to 7 s on one core), without the sums."""
+"""Time for the eigenvectors of the covariance of so many pixels (measured: 6 to 7 s on one core), without the sums."""
 
 MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
@@ -64,7 +69,12 @@ class SpectralFeaturesStage(MeasuredStage):
         return {**self.spectra.settings(), **recipe, **basis}
 
     def check(self) -> None:
-        """Refuse more blocks or components than spectra have pixels, and components of other spectra."""
+        """Refuse what the grid is too coarse or too short for, and components of other spectra."""
+        if (self.section.lines or self.section.indices) and (step := step_of(self.wavelength)) > LARGEST_STEP:
+            raise ConfigurationError(
+                f"spectra.step is {step:g} dex, and lines and bands are measured in windows for steps of at most "
+                f"{LARGEST_STEP:.2g}: set spectral_features.lines and indices to false, or spectra.step to less"
+            )
         for key in ("blocks", "components"):
             if (asked := getattr(self.section, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
@@ -176,7 +186,7 @@ class SpectralFeaturesStage(MeasuredStage):
         if not chosen.any():
             return Chosen(has_split, np.empty((0, self.wavelength.size), np.float32))
         flux, ivar, mask = (columns[name][chosen] for name in SPECTRUM)
-        return Chosen(has_split, prepare(flux, ivar, mask, self.section))
+        return Chosen(has_split, prepare(flux, ivar, mask, self.section, step_of(self.wavelength)))
 
     def fit_merge(self, parts: Sequence[Part]) -> Part:
         """Add sums one after the other without changing them, so that a retried task adds each only once."""
@@ -234,11 +244,12 @@ class SpectralFeaturesStage(MeasuredStage):
         """Estimate several copies of a shard's spectra."""
         objects = min(self.context.shard_rows, plan.size("object"))
         pixels = self.wavelength.size
+        longer = max(pixels / PIXELS, 1.0)
         moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
         return Cost(
             worker_bytes=objects * pixels * 60 + moments,
-            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS,
-            start_seconds=FIT_SECONDS if self.section.components else 0.0,
+            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS * longer,
+            start_seconds=FIT_SECONDS * longer**3 if self.section.components else 0.0,
         )
 
     @property
