@@ -44,6 +44,9 @@ from survey_batch.stages.context import Context
 from survey_batch.stages.file_count import count_files
 from survey_batch.store.schema import Array, Variable
 
+PIXELS = 3909
+"""Pixels of the default grid, for which times were measured."""
+
 SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
 
@@ -203,7 +206,7 @@ class SpectraStage(Stage):
             files.number,
             files.number * file_bytes,
             2 * (shard + file_bytes * (at_once if is_url(archive.root) else 1)),
-            usable * self.reader.read_seconds,
+            usable * self.reader.read_seconds * max(self.wavelength().size / PIXELS, 1.0),
             at_once=at_once,
         )
 

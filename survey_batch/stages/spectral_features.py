@@ -21,19 +21,16 @@ from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_objects, draw_sample, sum_up, which_count
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
-from survey_batch.stages.spectra import SpectraStage
+from survey_batch.stages.spectra import PIXELS, SpectraStage
 from survey_batch.store.damage import Damage, DamagedError, damage_told, read_attribute
 from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
-PIXELS = 3909
-"""Pixels of the default grid, for which times were estimated."""
-
 FEATURES_CPU_SECONDS = 1.5e-3
-"""Estimated time to measure one spectrum of so many pixels."""
+"""Estimated time to measure one spectrum of `PIXELS` pixels."""
 
 FIT_SECONDS = 8.0
-"""Time for the eigenvectors of the covariance of so many pixels (measured: 6 to 7 s on one core), without the sums."""
+"""Time for the eigenvectors of the covariance of `PIXELS` pixels (measured: 6 to 7 s on one core), without the sums."""
 
 MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""

@@ -38,9 +38,9 @@ def test_limits_that_are_stated_are_kept_where_they_hold():
     assert cut["spectra.wavelength_min"] > 4000.0
 
 
-@pytest.mark.parametrize("wavelength", [np.linspace(4000, 4500, 300), 10 ** (3.6 + 2e-4 * np.arange(100))])
+@pytest.mark.parametrize("wavelength", [np.linspace(4000, 4500, 300), 10 ** (3.60007 + 2e-4 * np.arange(100))])
 def test_wavelengths_of_another_grid_are_refused(wavelength):
-    with pytest.raises(ConfigurationError, match="are not a log10 grid with a step of 1e-4"):
+    with pytest.raises(ConfigurationError, match="are not a log10 grid like that of the product"):
         spectral_stage(spectra(wavelength), OPTIONS)
 
 
