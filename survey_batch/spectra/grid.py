@@ -110,7 +110,8 @@ def step_of(grid: F8) -> float:
     """Return the log10 step of a grid of `log_grid`, to `DIGITS` digits; of less than two pixels, the default."""
     if len(grid) < 2:
         return STEP
-    low, high = float(np.log10(grid[0])), float(np.log10(grid[-1]))
+    with np.errstate(all="ignore"):  # in a notebook, wavelengths may be anything
+        low, high = float(np.log10(grid[0])), float(np.log10(grid[-1]))
     if not 0 < high - low < np.inf:
         return STEP
     # The last pixel's number is a large integer, so the step that it gives is exact but for the last digits.
