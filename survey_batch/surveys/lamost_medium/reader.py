@@ -19,7 +19,7 @@ class LamostMediumSpectra(SpectrumReader):
     """A file has all exposures of a night besides: some 150 kB for each."""
     file_bytes = 500_000
     """From the layout, of three exposures; not measured."""
-    read_seconds = 2e-3
+    read_seconds = 3.5e-3
     """Time to read, rebin and store a simulated spectrum on a core of a 2-core cloud machine."""
 
     def path(self, row: Row) -> str:

@@ -4,10 +4,13 @@ import gzip
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xarray as xr
 from astropy.io import fits
 
+from survey_batch.catalog.draft import Draft
+from survey_batch.catalog.source import Rows
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.execution.runner import run
@@ -151,3 +154,12 @@ def test_the_first_simulated_files_stay_the_same_with_more_objects(tmp_path):
     few, many = (sorted((tmp_path / name).rglob("med-*")) for name in "23")
     assert len(many) == 3
     assert {path.name: path.read_bytes() for path in few}.items() <= {p.name: p.read_bytes() for p in many}.items()
+
+
+def test_a_file_s_name_gives_all_parts_of_the_key():
+    columns = {"filename": ["folder/med-58268-HIP1_sp12-076.fits.gz"]}
+    draft = Draft(Rows(pa.table(columns)), {"filename": "filename"})
+    key = LAMOST_MEDIUM.read_key(draft, archive_section("lamost-medium", root="/a"))
+    assert draft.problem.tolist() == [""]
+    assert (key["lmjd"][0], key["spid"][0], key["fiberid"][0]) == (58268, 12, 76)
+    assert key["planid"].to_pylist() == ["HIP1"]
