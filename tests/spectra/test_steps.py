@@ -82,7 +82,7 @@ def test_wavelengths_with_the_grid_s_step_are_copied_bit_for_bit(shift, offset, 
     assert (mask[others] == NO_DATA | BAD_IVAR).all()
 
 
-@pytest.mark.parametrize("shift", [0, 0.5], ids=["copied", "rebinned"])
+@pytest.mark.parametrize("shift", [0.015, 0.5], ids=["copied", "rebinned"])
 def test_nothing_is_put_into_a_gap_between_two_pixels_without_a_value(shift):
     pixels = np.concatenate([np.arange(20, 60), np.arange(140, 190)])
     given_spectrum = spectrum(pixels + shift)
@@ -91,7 +91,7 @@ def test_nothing_is_put_into_a_gap_between_two_pixels_without_a_value(shift):
     assert np.isnan(flux[61:140]).all()
     assert (mask[61:140] & NO_DATA).all()
     copied = np.array_equal(flux[20:59], given_spectrum.flux[:39])
-    assert copied == (shift == 0)
+    assert copied == (shift < 0.5)
     assert np.isfinite(flux[21:59]).all()
     assert np.isfinite(flux[142:189]).all()
 
