@@ -25,6 +25,12 @@ __all__ = ["Spectrum", "checked_header", "mask_bits", "read_spectrum", "spectrum
 
 Numbers = npt.NDArray[Any]
 
+Mode = Literal["spec", "med"]
+"""How names of files begin: of low or of medium resolution."""
+
+FOLDERS: Mapping[Mode, str] = {"spec": "spectrum", "med": "medspectrum"}
+"""Folder of each in the layout `obsid`."""
+
 UNKNOWN_MASK = 1 << 15
 """Replaces a mask value that is not a bit mask (negative, huge or not a number)."""
 
@@ -47,12 +53,6 @@ NUMBERS = ("obsid", "spid", "fiberid")
 
 GRIDS = 64
 """Wavelength grids that are kept, of 16 kB each; 312 real files of all releases have 15."""
-
-Mode = Literal["spec", "med"]
-"""How names of files begin: of low or of medium resolution."""
-
-FOLDERS: Mapping[Mode, str] = {"spec": "spectrum", "med": "medspectrum"}
-"""Folder of each in the layout `obsid`."""
 
 ARCMINUTE = 60.0
 """Arcseconds; a file's position farther than this from the catalogue's belongs to another object."""
