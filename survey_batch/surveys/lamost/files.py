@@ -248,7 +248,7 @@ def _grid_of(raw: bytes, kind: np.dtype[Any]) -> Grid:
 
 
 def mask_bits(mask: Numbers) -> I4:
-    """Return a mask of LAMOST in the 16 bits that a survey may use."""
+    """Return a mask in the 16 bits that a survey may use."""
     if mask.min() >= 0 and mask.max() < UNKNOWN_MASK:  # no, too, if one is not a number
         return mask.astype(np.int32)
     known = (mask >= 0) & (mask < UNKNOWN_MASK)
