@@ -9,20 +9,25 @@ import gzip
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from benchmarks.data import Data, find_data
+from benchmarks.data import Data, find_data, link_copies, repeat_catalog
+from benchmarks.pipeline import make_job, ready
 from benchmarks.timing import as_a_worker, cpu_seconds, machine
 from survey_batch.catalog.labels import mk_class
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
+from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import feature_names, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.spectra.photometry import COLOR_NAMES
+from survey_batch.stages import make_stage
+from survey_batch.stages.spectral_features import SpectralFeaturesStage
 from survey_batch.surveys.lamost.files import read_spectrum
 
 LETTERS = "OBAFGKM"
@@ -32,7 +37,7 @@ BEST_ERROR = 3.0
 """A value counts where its error is at most this many times the median error of its feature."""
 
 
-SHARD = 1024
+SHARD, COPIES = 1024, 12
 SWITCHES = ("lines", "indices", "colours", "blocks", "components")
 GROUPS = {
     "lines": ("lines",),
@@ -98,6 +103,34 @@ def speeds(stars: Stars) -> list[str]:
     return lines
 
 
+def stage_speeds(data: Data, scratch: Path) -> list[str]:
+    """Measure the CPU time of the stage from Zarr to Zarr, without components, and of the sums that these need."""
+    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", linked=True)
+    archive = {"survey": "lamost", "root": str(link_copies(data.lamost, COPIES, scratch / "copies"))}
+    output, objects = scratch / "out", {"path": str(catalog), "id": "copy_id"}
+    tables = {"stages": ["spectra", "features"], "spectral_features": {"components": 0}}
+    both = make_job("spectra", archive, objects, output, **tables)
+    for work in ready(both):
+        work()
+    job = both.model_copy(update={"stages": ("features",)})
+    first, *others, check = ready(job)
+    first()
+    shards = make_plan(job).shards("object")
+    seconds = sum(cpu_seconds(work) for work in others) / sum(len(shard) for shard in shards[1:])
+    stage = cast("SpectralFeaturesStage", make_stage(job, "features"))
+
+    def sum_up() -> None:
+        stage.fit_part(shards[:1])
+
+    sum_up()
+    sums = min(cpu_seconds(sum_up) for _ in range(3)) / len(shards[0])
+    check()
+    return [
+        f"| the stage without components, from Zarr to Zarr | | {1e6 * seconds:.0f} |",
+        f"| reading, preparing and summing up, of each spectrum that components are fitted to | | {1e6 * sums:.0f} |",
+    ]
+
+
 def table(named: dict[str, npt.NDArray[np.float32]], letters: npt.NDArray[np.str_]) -> list[str]:
     """Medians per type, with the number of stars that they are of."""
     types = [letter for letter in LETTERS if np.sum(letters == letter) >= 5]
@@ -143,10 +176,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
         stars = read_stars(data)
+        stage = stage_speeds(data, Path(folder))
     print(f"{machine()}\n{data.what}: {len(stars.letter)} stars\n")
     named = measure(stars)
     print("\n".join(table(named, stars.letter)))
-    print("", *speeds(stars), sep="\n")
+    print("", *speeds(stars), *stage, sep="\n")
     if options.plot:
         plot(named, stars.letter, options.plot)
 

@@ -128,10 +128,10 @@ def machine() -> str:
 
 
 def asked_gpu(what: str) -> float | None:
-    """Ask NVIDIA's tool about the first GPU that this process may use; None where there is no such tool or answer."""
-    if not shutil.which("nvidia-smi"):
+    """Ask NVIDIA's tool about the first GPU that this process may use; None where there is none, or no such tool."""
+    which = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
+    if not which or not shutil.which("nvidia-smi"):
         return None
-    which = os.environ.get("CUDA_VISIBLE_DEVICES", "").partition(",")[0] or "0"
     command = ["nvidia-smi", f"--id={which}", f"--query-gpu={what}", "--format=csv,noheader,nounits"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return float(said) if said.replace(".", "", 1).isdigit() else None

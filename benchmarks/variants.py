@@ -7,8 +7,8 @@ a network does not depend on its weights, but that of a forest grows with the lo
 is `predict_proba` on a product in memory, 256 objects at a time, after one turn that compiles, in a worker's
 environment and in a process of its own that loads the model, as a worker does: TensorFlow is slower where a network has
 been trained. What the phase takes besides, for reading, writing and Dask, is `BESIDE`, as `benchmarks.predict` has it.
-Adopted models are not here: their time depends on the model. Nor are those whose optics must be given
-(`stamp-type`, `likelihood` and `svm-psf`) or that start from a checkpoint (`stellar-image`, `vit`).
+`svm-psf` is given optics of the published size. Adopted models are not here: their time depends on the model. Nor are
+`likelihood`, which needs spectra of the classes, and `vit`, which starts from a checkpoint.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +30,8 @@ from survey_batch.config.classifiers import classifier_kind
 from survey_batch.core.arrays import Variables
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.loading import family_of, load_classifier
+from survey_batch.optics.exposure import exposure_key
+from survey_batch.optics.psf_field import random_psf_field
 from survey_batch.spectra.grid import log_grid
 from survey_batch.spectra.synthetic.examples import simulate_examples
 from survey_batch.spectra.synthetic.star_library import drawn_stars
@@ -38,6 +41,7 @@ BESIDE, BESIDE_CUTOUTS = 2.0e-4, 3.7e-4
 BATCH, LEARNT = 256, 300
 LETTERS = tuple("OBAFGKM")
 KINDS = ("GALAXY", "QSO", "STAR")
+EXPOSURE = "exposure-0001"
 FEATURES, CUTOUT, STAMP = 98, (5, 64, 64), (32, 32)
 """Of a default job of `sdss`: features and cutouts; of `stamps`: pixels."""
 
@@ -49,6 +53,8 @@ class Case:
     rows: Callable[[int], tuple[Variables, dict[str, Any]]]
     keys: tuple[tuple[str, Any], ...] = ()
     classes: tuple[str, ...] = LETTERS
+    optics: bool = False
+    """Whether it needs a model of the point-spread function."""
 
 
 @cache
@@ -80,7 +86,9 @@ def cutouts(count: int) -> tuple[Variables, dict[str, Any]]:
 def stamps(count: int) -> tuple[Variables, dict[str, Any]]:
     """Noise, with a star in the middle."""
     flux = _stars(count, STAMP)
-    return {"flux": flux / flux.sum(axis=(1, 2), keepdims=True)}, {}
+    place = np.random.default_rng(1).uniform(-1, 1, (2, count)).astype(np.float32)
+    field = {"x_field": place[0], "y_field": place[1], "exposure_key": np.full(count, exposure_key(EXPOSURE))}
+    return {"flux": flux / flux.sum(axis=(1, 2), keepdims=True), **field}, {}
 
 
 def _stars(count: int, shape: tuple[int, ...]) -> Any:
@@ -108,17 +116,23 @@ CASES = {
     "psf-star/published": Case(cutouts, (("band", "r"),)),
     "stamp-type/pca-mlp": Case(stamps),
     "stamp-type/cnn-mlp": Case(stamps),
+    "stamp-type/svm-psf": Case(stamps, optics=True),
 }
 
 
-def fitted(name: str, case: Case) -> Any:
+def fitted(name: str, case: Case, folder: Path) -> Any:
     """Fit a variant to few objects, for one epoch."""
+    optics = {}
+    if case.optics:
+        optics["psf_model"] = str(folder / "psf-model.npz")
+        random_psf_field(1, exposure=EXPOSURE).save(optics["psf_model"])
     kind, _, variant = name.partition("/")
     model = classifier_kind(kind).training
     short = {"epochs": 1, "patience": 0}
     section = model.model_validate(
         {"classifier": "-", "variant": variant, **{key: n for key, n in short.items() if key in model.model_fields}}
         | dict(case.keys)
+        | optics
     )
     family, (block, coordinates) = family_of(kind, variant), case.rows(LEARNT)
     blank = np.full(LEARNT, "")
@@ -132,11 +146,12 @@ def fitted(name: str, case: Case) -> Any:
 def seconds(name: str, objects: int, turns: int) -> list[float]:
     """Fit a variant, and measure it in another process."""
     with TemporaryDirectory() as folder, ProcessPoolExecutor(1, get_context("spawn")) as other:
-        fitted(name, CASES[name]).save(folder)
-        return other.submit(seconds_of_loaded, folder, name, objects, turns).result()
+        model = Path(folder) / "model"
+        fitted(name, CASES[name], Path(folder)).save(model)
+        return other.submit(seconds_of_loaded, model, name, objects, turns).result()
 
 
-def seconds_of_loaded(folder: str, name: str, objects: int, turns: int) -> list[float]:
+def seconds_of_loaded(folder: Path, name: str, objects: int, turns: int) -> list[float]:
     """CPU-seconds per object of each turn, after one that compiles."""
     classifier = load_classifier(folder)
     block, _ = CASES[name].rows(objects)

@@ -74,6 +74,13 @@ def test_names_are_right_in_threads_that_ask_for_them_at_once():
     )
 
 
+@pytest.mark.parametrize(("name", "more"), [("make_plan", ()), ("run", ()), ("similar", ("x",)), ("train", ())])
+def test_a_job_may_be_named_by_its_file(tmp_path, name, more):
+    for path in (tmp_path / "job.toml", str(tmp_path / "job.toml")):
+        with pytest.raises(sb.ConfigurationError, match=r"there is no job file .*job\.toml"):
+            getattr(sb, name)(path, *more)
+
+
 def test_dir_lists_what_is_public():
     assert dir(sb) == sorted(sb.__all__)
 

@@ -149,6 +149,11 @@ def column_notes(source: Source, names: Mapping[str, str], section: CatalogSecti
     yield from _vectors_passed_over(source, names, chosen, survey)
     if {"ra", "dec"} <= set(names):
         yield from _other_positions(source, names, chosen, find_survey(survey).known_columns())
+        if find_survey(survey).needs_position and (moving := matching(("pmra", "pmdec", "pmde"), source.names)):
+            yield (
+                f"positions are taken as they are, and proper motions ({', '.join(moving)}) not applied: if positions "
+                "are of another epoch than the images, move those of fast stars first"
+            )
     for ours, name in names.items():
         alike = [other for other in source.names if plain(other) == plain(name) and other != name]
         if alike and ours not in chosen and ours not in ("ra", "dec"):

@@ -180,7 +180,7 @@ class _Misfits:
         """Refuse a file if more than half of its rows do not fit its header."""
         if self.bad > 0.5 * self.rows:
             raise ConfigurationError(
-                f"catalog.path: {self.bad} of {self.rows} rows of {self.url} do not fit its header; "
+                f"catalog.path: {self.url} does not fit its header in {self.bad:,} of {counted(self.rows, 'row')}; "
                 f"the first: {self.first}"
             )
 

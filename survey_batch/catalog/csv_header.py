@@ -68,7 +68,7 @@ def find_header(text: str, url: str) -> Header:
     Raises
     ------
     ConfigurationError
-        No line names columns, blanks separate them, a quotation mark is not closed, or masks are in separate columns.
+        No line names columns, blanks separate them, a quotation mark is not closed, or vectors are masked apart.
     """
     lines = _LINE_END.split(text)
     separator = _SEPARATOR.fullmatch(lines[0])
@@ -83,6 +83,7 @@ def find_header(text: str, url: str) -> Header:
         return _ecsv_header(lines, first, url)
     cells, delimiter, below = _names(lines, first, separator and separator[1], url)
     if not any(map(_is_number, cells)):
+        _refuse_numbers(lines[max(first - 1, 0)], lines[first], cells, url)
         refuse_message(lines[first], len(cells), lines[below:], url)
         if not any(line.strip() for line in lines[below:]):
             raise ConfigurationError(f"catalog.path: {url} has column names, but no rows: {EMPTY}")
@@ -156,10 +157,23 @@ def _header(
 
 def _refuse_blanks(lines: Sequence[str], cells: Sequence[str], url: str) -> None:
     if len(cells) == 1 and len(cells[0].split()) > 1 and len(cells[0].split()) == len(lines[-1].split()):
-        raise ConfigurationError(
-            f"catalog.path: the columns of {url} are separated by blanks ({lines[0][:60]!r}): save it as CSV with "
-            "commas (TOPCAT and astropy read it as 'ascii')"
-        )
+        raise _blanks(lines[0], url)
+
+
+def _refuse_numbers(above: str, line: str, cells: Sequence[str], url: str) -> None:
+    """Refuse rows of numbers between blanks, below a comment with the names if any, as TOPCAT and SExtractor write."""
+    words = line.split() if len(cells) == 1 else []
+    numbers = sum(map(_is_number, words))
+    named = above.startswith("#") and len(above.lstrip("# ").split()) == len(words)
+    if len(words) > 1 and (numbers == len(words) or (named and numbers)):
+        raise _blanks(line, url)
+
+
+def _blanks(line: str, url: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"catalog.path: the columns of {url} are separated by blanks ({line[:60]!r}): save it as CSV with "
+        "commas (TOPCAT and astropy read it as 'ascii')"
+    )
 
 
 def _cells(line: str, delimiter: str | None = None) -> tuple[tuple[str, ...], str]:

@@ -26,7 +26,7 @@ def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
     Raises
     ------
     ConfigurationError
-        The YAML is not valid ECSV, or says that masks are kept in columns of their own.
+        The YAML is not valid ECSV, or says that masks of vectors are kept in columns of their own.
     """
     try:
         described = _from_yaml([line.removeprefix("#").removeprefix(" ") for line in lines])
@@ -35,20 +35,24 @@ def ecsv_description(lines: Sequence[str], url: str) -> dict[str, Any]:
             f"catalog.path: the header of {url} is not valid ECSV ({error}): write the file again with astropy, "
             "or remove the comments to have it read as plain CSV"
         ) from error
-    if masks := sorted(set(_masks((described.get("meta") or {}).get("__serialized_columns__")))):
+    columns = described["datatype"].values()
+    if masks := sorted(column["mask"] for column in columns if "mask" in column and "subtype" in column):
         raise ConfigurationError(
-            f"catalog.path: {url} keeps masks in separate columns ({', '.join(masks[:6])}), so masked values look "
-            'like real ones: write it without serialize_method="data_mask", which leaves masked values empty'
+            f"catalog.path: {url} keeps masks of vectors in other columns ({', '.join(masks[:6])}), so masked values "
+            'look like real ones: write it without serialize_method="data_mask", which leaves masked values empty'
         )
     return described
 
 
 def _from_yaml(lines: Sequence[str]) -> dict[str, Any]:
-    """Read astropy's YAML; `datatype` then holds columns by name."""
+    """Read astropy's YAML; `datatype` then holds columns by name, each with the column of its mask if there is one."""
     from astropy.table.meta import get_header_from_yaml
 
     described = dict(get_header_from_yaml(list(lines)))
-    described["datatype"] = {str(column["name"]): column for column in described["datatype"]}
+    described["datatype"] = {str(column["name"]): dict(column) for column in described["datatype"]}
+    serialized = (described.get("meta") or {}).get("__serialized_columns__")
+    for name, more in (*_masks(serialized), *_coordinates(serialized)):
+        described["datatype"].get(name, {}).update(more)
     return described
 
 
@@ -78,15 +82,37 @@ def described_columns(lines: Sequence[str], url: str) -> tuple[dict[str, Column]
         return {}, (f"astropy's description of the columns of {url} is not valid YAML and is ignored",)
 
 
-def _masks(serialized: Any) -> Iterator[str]:
-    """Yield the names of columns that are masks of other columns."""
+def _masks(serialized: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the names of columns that have a mask, each with the name of the column that holds it."""
     if not isinstance(serialized, Mapping):
         return
+    data, mask = (serialized.get(key) for key in ("data", "mask"))
+    if isinstance(data, Mapping) and isinstance(mask, Mapping) and "name" in data and "name" in mask:
+        yield str(data["name"]), {"mask": str(mask["name"])}
+    for value in serialized.values():
+        yield from _masks(value)
+
+
+def _coordinates(serialized: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the names of columns that are parts of sky coordinates, each with the frame and, if equatorial, its UCD."""
+    coordinates = serialized.values() if isinstance(serialized, Mapping) else ()
+    for mixin in coordinates:
+        if isinstance(mixin, Mapping) and "frame" in mixin:
+            frame = f"{mixin['frame']} {mixin.get('equinox', '')}".strip()
+            for part, value in mixin.items():
+                ucd = {"ucd": f"pos.eq.{part}"} if part in ("ra", "dec") else {}
+                yield from ((name, {"frame": frame, **ucd}) for name in _names(value))
+
+
+def _names(serialized: Any) -> Iterator[str]:
+    """Yield the names of columns that hold a part, but not of their masks."""
+    if not isinstance(serialized, Mapping):
+        return
+    if "name" in serialized:
+        yield str(serialized["name"])
     for key, value in serialized.items():
-        if key == "mask" and isinstance(value, Mapping) and "name" in value:
-            yield str(value["name"])
-        else:
-            yield from _masks(value)
+        if key != "mask":
+            yield from _names(value)
 
 
 def ecsv_column(name: str, described: Mapping[str, Any]) -> Column:
@@ -94,10 +120,13 @@ def ecsv_column(name: str, described: Mapping[str, Any]) -> Column:
     return Column(
         name,
         str(described.get("unit") or ""),
+        described.get("ucd", ""),
         vector="subtype" in described,
         single=described.get("datatype") in ("float16", "float32"),
         kind=_kind(described) if described else None,
         description=in_one_line(described.get("description")),
+        mask=described.get("mask", ""),
+        frame=described.get("frame", ""),
     )
 
 

@@ -8,6 +8,7 @@ from survey_batch.catalog.opening import open_catalog
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.config.survey import find_survey
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 
 def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Table, tuple[str, ...]]:
@@ -50,5 +51,9 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
             "the rerun: use one job for each rerun"
         )
     repeated = len(draft) - fields.num_rows
-    notes = [*opened.notes, *draft.notes, *([f"{repeated} of {len(draft)} rows repeat a field"] if repeated else [])]
+    notes = [
+        *opened.notes,
+        *draft.notes,
+        *([f"{repeated:,} of {counted(len(draft), 'row')} repeat a field"] if repeated else []),
+    ]
     return fields, tuple(notes)

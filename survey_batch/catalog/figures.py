@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from survey_batch.catalog.labels import by_class
 from survey_batch.catalog.read import Catalog
 from survey_batch.catalog.split import SPLITS
+from survey_batch.core.wording import counted
 
 COLORS = {"train": "#0072B2", "validation": "#E69F00", "test": "#009E73", "no split": "#7F7F7F"}
 """From the palette of Okabe and Ito (2008, Color Universal Design), which colour-blind readers can tell apart."""
@@ -41,7 +42,7 @@ def _draw_sky(figure: Figure, axes: Axes, catalog: Catalog) -> None:
     axes.set_yticks(np.sin(np.radians(degrees)), [f"{degree:+d}°" if degree else "0°" for degree in degrees])
     axes.set_xticks(range(0, 361, 60), [f"{degree}°" for degree in range(0, 361, 60)])
     axes.set(xlim=(360, 0), ylim=(-1, 1), xlabel="right ascension (ICRS)", ylabel="declination")
-    axes.set_title(f"{np.sum(known):,} objects on the sky", loc="left")
+    axes.set_title(f"{counted(np.sum(known), 'object')} on the sky", loc="left")
     axes.grid(color="#dfe4ea", linewidth=0.6)
     axes.set_axisbelow(True)
     if density.count():

@@ -9,6 +9,7 @@ import fsspec
 from survey_batch.catalog.csv_file import csv_source
 from survey_batch.catalog.csv_header import encoding_of
 from survey_batch.catalog.foreign import refuse_binary, refuse_text
+from survey_batch.catalog.masks import masked_batches
 from survey_batch.catalog.parquet_file import folder_source, parquet_source
 from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
@@ -41,7 +42,7 @@ def open_source(url: str, choice: Choice = FIRST_TABLE) -> Source:
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with _explained(url):
-            yield from source.batches(names)
+            yield from masked_batches(source, names)
 
     return replace(source, url=url, batches=batches)
 

@@ -16,13 +16,28 @@ POSITIONS = (
 )
 """Names that belong together as a position, in order of preference."""
 
-_DEGREES = re.compile(r"[(\[](deg|degrees?|°)[)\]]\s*$")
-"""The unit behind a name; no other unit, since positions are read as degrees if the file says nothing else."""
+_SEXAGESIMAL = r"[hd]{1,3}:?m{1,2}:?s{1,2}(?:\.s+)?|sexagesimal"
+_WHOLE = rf"deg|degrees?|°|rad|radians?|{_SEXAGESIMAL}"
+"""Units of a whole angle; there may be minutes in another column beside `RA (h)`."""
+_IN_BRACKETS, _WHOLE_IN_BRACKETS = (
+    re.compile(rf"(?i)[(\[]\s*({units})\s*[)\]]\s*$")
+    for units in (rf"{_WHOLE}|h|hrs?|hours?|arcsec|arcmin|mas", _WHOLE)
+)
+_BEHIND = re.compile(
+    rf"(?i)_*(?:ra|dec?|alpha|delta)(?:_?(?:j2000|icrs))?[\s_.-]*(hrs?|hours?|rad|radians?|arcsec|arcmin|{_SEXAGESIMAL})"
+)
+"""`ra_hours`, and `RArad` as in the Hipparcos catalogue."""
 
 
 def plain(name: str) -> str:
-    """Return a name in lower case, without underscores, blanks, hyphens and "(deg)"."""
-    return re.sub(r"[_\s-]", "", _DEGREES.sub("", name.lower()))
+    """Return a name in lower case, without underscores, blanks, hyphens, "(deg)" and "[h:m:s]"."""
+    return re.sub(r"[_\s-]", "", _WHOLE_IN_BRACKETS.sub("", name.lower()))
+
+
+def unit_in_name(name: str) -> str:
+    """Return the unit of angle that the name of a position's column ends with, "" if none."""
+    found = _IN_BRACKETS.search(name) or _BEHIND.fullmatch(name.strip())
+    return found[1] if found else ""
 
 
 def matching(candidates: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from survey_batch.catalog.values import joined, one_array
 from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8, Flags
 from survey_batch.core.sky import separation_arcsec
+from survey_batch.core.wording import counted
 
 SAME_OBJECT_ARCSEC = 3.0
 """Rows with one id that are farther apart than this are different objects; about an SDSS or LAMOST fibre's width."""
@@ -66,7 +67,8 @@ def _substituted(objects: Objects, ids: pa.ChunkedArray, survey: Survey) -> pa.C
     found = gather(each())["ids"]
     for made_of, count in made.items():
         if count:
-            objects.notes.append(f"{count} of {len(objects)} rows have no usable id: one is made from {made_of}")
+            rows = f"{count:,} of {counted(len(objects), 'row')}"
+            objects.notes.append(f"{rows} without a usable id: one is made from {made_of}")
     return found
 
 
@@ -83,20 +85,21 @@ def _own_ids(objects: Objects) -> pa.ChunkedArray:
     name = objects.names["object_id"]
     ids, lost, odd = _read(objects.table.select(["id"]), no_object(name))
     if lost > len(ids) - ids.null_count:
+        rows = f"{lost:,} of {counted(len(ids), 'row')}"
         objects.notes.append(
-            f"column {name!r} was written as floating point and has lost digits ({lost} of {len(ids)} rows; the "
+            f"column {name!r} was written as floating point and has lost digits ({rows}; the "
             f"first is {objects.table['id'][0].as_py()!r}): it cannot tell objects apart and is not used"
         )
         return nothing
     if lost:
         objects.notes.append(
-            f"column {name!r} was written as floating point, and {lost} of {len(ids)} ids have more digits than that "
-            "holds: these cannot tell objects apart and are not used"
+            f"column {name!r} was written as floating point, and {lost:,} of "
+            f"{counted(len(ids), 'id')} with more digits than that holds cannot tell objects apart and are not used"
         )
     if odd:
         objects.notes.append(
-            f"column {name!r} holds whole numbers printed as floating point, whose '.0' is dropped; {odd} of "
-            f"{len(ids)} rows hold something else, which is kept as it is"
+            f"column {name!r} holds whole numbers printed as floating point, whose '.0' is dropped; what "
+            f"{odd:,} of {counted(len(ids), 'row')} held besides is kept as it is"
         )
     return ids
 
@@ -128,9 +131,8 @@ def _told_apart(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
     ambiguous = np.isin(code, code[far])
     if not ambiguous.any():
         return ids
-    objects.notes.append(
-        f"{np.sum(ambiguous)} rows share their id with an object elsewhere on the sky: the position is added to the id"
-    )
+    told = counted(int(np.sum(ambiguous)), "row")
+    objects.notes.append(f"{told} share their id with an object elsewhere on the sky: the position is added to the id")
     names = take_rows(ids, rows[ambiguous])
     longer = joined(names, "-", position_names(ra[ambiguous], dec[ambiguous]))
     return _replaced(ids, rows[ambiguous], pc.coalesce(longer, names))
@@ -146,8 +148,8 @@ def make_unique(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
         keeper = _keepers(code, objects.usable[indices])
         repeats = np.flatnonzero(keeper != np.arange(len(indices)))
         objects.notes.append(
-            f"{len(repeats)} of {len(objects)} rows repeat the id of another: the first usable one keeps it, the "
-            "others are invalid; to keep all, name a column that differs in each row: [catalog] id"
+            f"{len(repeats):,} of {counted(len(objects), 'row')} repeat the id of another: the first usable one "
+            "keeps it, the others are invalid; to keep all, name a column that differs in each row: [catalog] id"
         )
         kept = objects.numbers("row")[indices[keeper[repeats]]]
         reasons = (f"same object_id as row {row}: the same object again" for row in kept)

@@ -33,7 +33,7 @@ def _other_surveys(source: Source, survey: Survey) -> str:
     for other in installed_surveys():
         columns = other.known_columns()
         found = {ours: "" for ours, names in columns.items() if first_match(names, source.names) is not None}
-        missing = other.missing(found, other.archive(survey=other.name, root=""))
+        missing = other.missing(found, other.archive(survey=other.name, root="."))
         if other.name != survey.name and not missing and any(column.needed for column in other.key):
             fitting.append(f'"{other.name}"')
     if not fitting:

@@ -3,6 +3,7 @@
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import fsspec
@@ -12,11 +13,14 @@ from survey_batch.catalog.ecsv import described_columns
 from survey_batch.catalog.hats import HATS_FILES, object_folder
 from survey_batch.catalog.source import BATCH_ROWS, Column, Rows, Source
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 _ENDINGS = (".parquet", ".pq", ".parq")
 _HIDDEN = ("_", ".")
 UNIT, DESCRIPTION, UCD = "unit", "description", "ucd"
 """Keys of a field's metadata."""
+_FRAME, _MASK = "frame", "mask"
+"""Keys that are added to what astropy wrote; all are also names of attributes of `Column`."""
 _ASTROPY = b"table_meta_yaml"
 """Key in a file's metadata under which astropy describes the columns (astropy.io.misc.parquet)."""
 
@@ -111,18 +115,26 @@ def _source(url: str, filesystem: Any, files: list[str], base: str | None, notes
                 raise _unfit(fragment.path, names, dataset.schema, schemas, url, error) from error
 
     single = {field.name for own in schemas.values() for field in own if _is_single(field)}
-    columns = tuple(_column(field, field.name in single) for field in schema)
+    frames, masks = (
+        {field.name: text for own in schemas.values() or (schema,) for field in own if (text := said(field, key))}
+        for key in (_FRAME, _MASK)
+    )
+    columns = tuple(
+        replace(_column(field, field.name in single), frame=frames.get(field.name, ""), mask=masks.get(field.name, ""))
+        for field in schema
+    )
     return Source(url, columns, batches, (*notes, *passed_over, *_differences(absent, url)))
 
 
 def _described(schema: pa.Schema, url: str) -> tuple[pa.Schema, tuple[str, ...]]:
-    """Give fields the units and descriptions that astropy keeps in the file's metadata, unless they have their own."""
+    """Give fields what astropy says of them in the file's metadata, unless they say it themselves."""
     yaml = (schema.metadata or {}).get(_ASTROPY, b"").decode(errors="replace")
     added, notes = described_columns(yaml.splitlines(), url)
     fields = []
     for field in schema:
         column = added.get(field.name, Column(field.name))
-        known = {UNIT: said(field, UNIT) or column.unit, DESCRIPTION: said(field, DESCRIPTION) or column.description}
+        keys = (UNIT, DESCRIPTION, UCD, _FRAME, _MASK)
+        known = {key: said(field, key) or str(getattr(column, key)) for key in keys}
         fields.append(
             field.with_metadata({**(field.metadata or {}), **{key: text for key, text in known.items() if text}})
         )
@@ -219,6 +231,6 @@ def _differences(absent: dict[str, frozenset[str]], url: str) -> Iterator[str]:
     for name, count in lacking.items():
         first = next(path for path, names in absent.items() if name in names)
         yield (
-            f"column {name!r} is missing from {count} of {len(absent)} files of {url}, the first "
+            f"column {name!r} is missing from {count:,} of {counted(len(absent), 'file')} of {url}, the first "
             f"{posixpath.basename(first)}: their rows are read as if the catalogue had no such column"
         )

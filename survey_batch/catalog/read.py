@@ -26,6 +26,7 @@ from survey_batch.config.survey import Survey, find_survey
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail, step
+from survey_batch.core.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
             objects.reasons.update(reasons_of(batch.draft, batch.chosen, batch.first))
             notes.update(dict.fromkeys(batch.draft.notes))
             read += len(batch)
-            detail(f"reading the catalogue {section.path}: {read:,} rows")
+            detail(f"reading the catalogue {section.path}: {counted(read, 'row')}")
             yield batch.only(batch.chosen)
         if read == 0:
             raise ConfigurationError(f"catalog.path: {section.path} has column names, but no rows: {EMPTY}")
@@ -135,6 +136,7 @@ def _read_rows(section: CatalogSection, archive: ArchiveSection) -> Objects:
     objects.table = gather(chosen())
     objects.notes.extend(notes)
     objects.notes.extend(_words_for_nothing(nothing, opened.names.get("label")))
+    objects.notes.extend(_spelled_alike(objects.counts.steps["in file"], opened.names.get("label")))
     objects.usable = np.ones(len(objects), bool)
     objects.usable[np.searchsorted(objects.numbers("row"), list(objects.reasons))] = False
     wrap_right_ascensions(objects, right_ascensions)
@@ -154,6 +156,20 @@ def _words_for_nothing(nothing: Counter[str], column: str | None) -> Iterator[st
         )
 
 
+def _spelled_alike(classes: Mapping[str, int], column: str | None) -> Iterator[str]:
+    """Name the classes whose spellings differ in case or quotation marks alone: they may be meant as one."""
+    alike: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        alike.setdefault(name.strip("\"' ").casefold(), []).append(name)
+    for names in alike.values():
+        if column is not None and len(names) > 1:
+            said = ", ".join(f"{name!r} in {classes[name]}" for name in names)
+            yield (
+                f"column {column!r} (label): classes that differ only in case or quotation marks: {said}; each "
+                "is a class of its own; if one is meant, spell it alike in the file"
+            )
+
+
 def _note_missing_labels(objects: Objects, labels: Sequence[str]) -> None:
     found = {name for name, count in objects.counts.steps["in file"].items() if count and name}
     if missing := [label for label in labels if label not in found]:
@@ -170,22 +186,23 @@ def _count_left_out(objects: Objects, section: CatalogSection) -> None:
         raise AssertionError(f"{total} rows, {len(objects)} chosen and {sum(reasons.values())} left out")
     if not reasons:
         return
-    listed = ", ".join(f"{count} by {reason}" for reason, count in reasons.items())
+    listed = ", ".join(f"{count:,} by {reason}" for reason, count in reasons.items())
     if len(objects) == 0:
-        raise ConfigurationError(f"catalog: none of the {total} rows of {section.path} is chosen: {listed}")
-    objects.notes.append(f"{sum(reasons.values())} of {total} rows are left out: {listed}")
+        raise ConfigurationError(f"catalog: no row of {section.path} is chosen, out of {total:,}: {listed}")
+    objects.notes.append(f"{sum(reasons.values()):,} of {counted(total, 'row')} left out: {listed}")
 
 
 def _refuse_where_none_is_usable(objects: Objects, section: CatalogSection) -> None:
     if len(objects) and not objects.usable.any():
         raise ConfigurationError(
-            f"catalog.path: none of the {len(objects)} rows of {section.path} can be used; {_first_problem(objects)}"
+            f"catalog.path: no row of {section.path} can be used, out of {len(objects):,}; {_first_problem(objects)}"
         )
 
 
 def _count_problems(objects: Objects) -> None:
     if bad := int(np.sum(~objects.usable)):
-        objects.notes.append(f"{bad} of {len(objects)} rows cannot be used; the first is {_first_problem(objects)}")
+        rows = f"{bad:,} of {counted(len(objects), 'row')}"
+        objects.notes.append(f"{rows} cannot be used; the first is {_first_problem(objects)}")
 
 
 def _first_problem(objects: Objects) -> str:

@@ -9,6 +9,7 @@ import fsspec
 import pyarrow as pa
 
 from survey_batch.core.arrays import F4, Flags
+from survey_batch.core.wording import counted
 
 BATCH_ROWS = 1 << 17
 """Rows read at a time, if the format allows it."""
@@ -70,6 +71,10 @@ class Column:
         Whether its numbers are in single precision or less.
     kind
         Type that a text file declares (ECSV); None if it declares none.
+    mask
+        Name of the Boolean column that marks absent values, as astropy writes it; "" if there is none.
+    frame
+        Coordinate system and equinox that the file states for the column, "" if none.
     """
 
     name: str
@@ -79,6 +84,8 @@ class Column:
     single: bool = False
     kind: pa.DataType | None = None
     description: str = ""
+    mask: str = ""
+    frame: str = ""
 
 
 def in_one_line(text: str | None) -> str:
@@ -171,8 +178,8 @@ def distinct(columns: Sequence[Column]) -> tuple[tuple[Column, ...], tuple[str, 
         indices = [index for index, other in enumerate(names) if other == name]
         others = ", ".join(f"{unique[index].name!r} is column {index + 1}" for index in indices[1:])
         notes.append(
-            f"{len(indices)} columns are called {name!r}: {name!r} is column {indices[0] + 1}, {others}; to take "
-            f'one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[indices[1]].name}"}}'
+            f"{counted(len(indices), 'column')} are called {name!r}: {name!r} is column {indices[0] + 1}, {others}; to "
+            f'take one of the others, name it in the job: [catalog] columns = {{<name> = "{unique[indices[1]].name}"}}'
         )
     return tuple(unique), tuple(notes)
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -101,14 +102,14 @@ def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ..
     kinds = [row[index] for index in range(len(hdu.columns))]
     comments = [str(hdu.header.get(f"TCOMM{number}", "")) for number in range(1, len(kinds) + 1)]
     added, notes = described_columns(_astropy_lines(hdu.header), url)
-    nothing = Column("")
     columns = tuple(
-        Column(
-            column.name,
-            str(column.unit or added.get(column.name, nothing).unit),  # a damaged card may hold a number
+        replace(
+            told := added.get(column.name, Column(column.name)),
+            unit=str(column.unit or told.unit),  # a damaged card may hold a number
             vector=bool(kind.shape),
             single=kind.base.name in _SINGLE,
-            description=comment or added.get(column.name, nothing).description,
+            kind=None,
+            description=comment or told.description,
         )
         for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)
     )
@@ -150,7 +151,7 @@ def votable_source(location: Location, choice: Choice) -> Source:
     if told:
         _refuse_clipped(list(found.values()), str(told[0].message), location.url)
     table = chosen_table(titles, choice, location.url)
-    columns, notes = distinct([_votable_column(field) for field in found[table].fields])
+    columns, notes = distinct([_votable_column(field, document) for field in found[table].fields])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = found[table].to_table()
@@ -179,7 +180,8 @@ def _refuse_clipped(tables: Sequence[Any], warning: str, url: str) -> None:
     )
 
 
-def _votable_column(field: Any) -> Column:
+def _votable_column(field: Any, document: Any) -> Column:
+    system = next((one for one in document.iter_coosys() if field.ref and field.ref == one.ID), None)
     text = field.datatype in ("char", "unicodeChar")
     return Column(
         field.name,
@@ -188,6 +190,7 @@ def _votable_column(field: Any) -> Column:
         vector="x" in (field.arraysize or "") if text else field.arraysize not in (None, "", "1"),
         single=field.datatype == "float",
         description=in_one_line(field.description),
+        frame=f"{system.system or ''} {system.equinox or ''}".strip() if system is not None else "",
     )
 
 

@@ -42,6 +42,7 @@ def init(
     Example: survey-batch init my-job.toml --survey lamost
     """
     from survey_batch.cli.questions import Wishes, ask
+    from survey_batch.config.jobfile import UNSET, expanded
     from survey_batch.config.sections.base import HOLDS
     from survey_batch.core.errors import ConfigurationError
     from survey_batch.core.paths import is_url
@@ -64,6 +65,9 @@ def init(
     wishes.job.write_text(text, encoding="utf-8")
     answer.tell(InitFacts(file=str(wishes.job), survey=wishes.survey or EXAMPLE))
     answer.tell({"next": [command(verb, wishes.job) for verb in ("catalog", "plan")]})
-    if wishes.catalog and not asks and not is_url(wishes.catalog) and not Path(wishes.catalog).exists():
-        answer.note([f"there is no file {wishes.catalog} yet: put it there, or correct catalog.path in {wishes.job}"])
+    if not asks:
+        path, unset = expanded(wishes.catalog or "")
+        answer.note(f"{wishes.catalog} {UNSET.format(name)}" for name in unset)
+        if path and not unset and not is_url(path) and not Path(path).exists():
+            answer.note([f"there is no file {path} yet: put it there, or correct catalog.path in {wishes.job}"])
     answer.show(f"wrote {wishes.job}; look through it, then: survey-batch plan {wishes.job}")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -73,7 +75,11 @@ class Answer:
         self.clear()
         for part in () if self.as_json else parts:
             part = redacted(part) if isinstance(part, str) else part
-            console.print(part, soft_wrap=isinstance(part, str | Text))
+            with nullcontext() if console.is_interactive else console.capture() as captured:
+                console.print(part, soft_wrap=isinstance(part, str | Text))
+            if captured is not None:  # a table fills each line with blanks up to the longest reason
+                console.file.write(re.sub(r" +$", "", captured.get(), flags=re.MULTILINE))
+                console.file.flush()
 
     def clear(self) -> None:
         """Take the line with the current step away."""

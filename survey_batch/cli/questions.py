@@ -11,6 +11,7 @@ from rich.text import Text
 
 from survey_batch.cli.output import answer
 from survey_batch.config.example import PREDICTIONS, can_predict, example_job, value_in
+from survey_batch.config.jobfile import UNSET, expanded
 from survey_batch.config.survey import Survey, find_survey, installed_surveys
 from survey_batch.config.toml_lines import KeyPath
 from survey_batch.core.errors import ConfigurationError
@@ -146,7 +147,10 @@ def _understood(path: str, survey: Survey, label: str | None) -> list[str]:
     from survey_batch.catalog.opening import open_catalog
     from survey_batch.config.job import CatalogSection
 
-    archive = survey.archive(survey=survey.name, root="")
+    written, (path, unset) = path, expanded(path)
+    if unset:
+        raise ConfigurationError(f"{written} {UNSET.format(unset[0])}")
+    archive = survey.archive(survey=survey.name, root=".")
     opened = open_catalog(CatalogSection(path=path), archive)
     if label is not None and can_be_made(label, opened.source.names):
         opened = open_catalog(CatalogSection(path=path, label=label), archive)

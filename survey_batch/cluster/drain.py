@@ -18,6 +18,7 @@ from distributed.core import Status
 from survey_batch.config.job import ClusterSection
 from survey_batch.config.sections.slurm_values import EARLIEST, walltime_seconds
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,8 @@ async def drain(worker: Any, end: float) -> None:
 
 async def finish(worker: Any, end: float) -> bool:
     """Let a worker finish its tasks and take no more; tell whether it has until shortly before the end."""
-    log.info("walltime ends in %.0f s: finishing %d tasks", end - time.time(), worker.state.executing_count)
+    tasks = counted(worker.state.executing_count, "task")
+    log.info("walltime ends in %.0f s: finishing %s", end - time.time(), tasks)
     worker.status = Status.closing_gracefully  # the scheduler gives it no more tasks
     while worker.state.executing_count and time.time() < end - LAST_SECONDS:
         await asyncio.sleep(POLL_SECONDS)

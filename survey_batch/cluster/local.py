@@ -1,6 +1,7 @@
 """Workers as processes of this machine."""
 
 import logging
+import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Sized
@@ -17,7 +18,7 @@ from survey_batch.cluster.kind import worker_count
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT
-from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from survey_batch.core.steps import step
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,18 @@ GONE_SECONDS = 300.0
 
 @contextmanager
 def local_cluster(section: ClusterSection) -> Iterator[Connection]:
-    """Start workers on this machine; they end with the `with` block."""
+    """Start workers on this machine; they end with the `with` block.
+
+    Raises
+    ------
+    ConfigurationError
+        This process may not start others.
+    """
+    if multiprocessing.current_process().daemon:  # Dask would say "Nanny failed to start"
+        raise ConfigurationError(
+            "a run starts worker processes, which Python forbids in a daemonic process, such as one of "
+            "multiprocessing.Pool: use concurrent.futures.ProcessPoolExecutor instead"
+        )
     with (
         dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section) | begin_as_copies()),
         script_left_alone(),

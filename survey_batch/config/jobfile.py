@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,24 @@ NO_LONGER = {
 }
 """Keys of earlier versions, and a name of `Job` that a file must not use; reported with all other problems."""
 
+_SYNTAX_HINT = "text needs quotes, and quotes and brackets need closing"
+_SYNTAX_HINTS = {
+    "Cannot": "it is in the file already; write it once",
+    "Unescaped": "write a path with \\ in single quotes, or with /",
+}
+"""What to do, by how an error of Python's TOML parser begins."""
+
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+
+
+UNSET = "names the environment variable {}, which is not set: export it"
+
+
+def expanded(path: str) -> tuple[str, list[str]]:
+    """Replace `$NAME` and `${NAME}` by environment variables; name those that are not set, which stay in the path."""
+    names = {first or second for first, second in _VARIABLE.findall(path)}
+    known = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), path)
+    return known, sorted(names - set(os.environ))
 
 
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
@@ -71,6 +89,11 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return draft.validated()
 
 
+def job_of(job: Job | str | PathLike[str]) -> Job:
+    """Return a job; one that is named by its file is read."""
+    return job if isinstance(job, Job) else load_job(fspath(job))
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
@@ -92,8 +115,8 @@ def _explain_syntax(path: str, text: str, error: tomllib.TOMLDecodeError) -> str
     line = re.match(r"line (\d+)", position)
     number = int(line.group(1)) if line else text.count("\n") + 1
     shown = "".join(text.splitlines()[number - 1 : number]).strip()
-    hint = ": text needs quotes, and quotes and brackets need closing"
-    return f"{path}, line {number}: not valid TOML: {reason}{hint}\n  {shown}"
+    hint = next((hint for begin, hint in _SYNTAX_HINTS.items() if reason.startswith(begin)), _SYNTAX_HINT)
+    return f"{path}, line {number}: not valid TOML: {reason}: {hint}\n  {shown}"
 
 
 @dataclass
@@ -142,13 +165,14 @@ class _Draft:
         classifier = self.plugged.classifier
         paths = classifier.training.paths if classifier else ()
         for key in (*EXPANDED_KEYS, *(("train", name) for name in paths)):
-            table = self.data if len(key) == 1 else self.data.get(str(key[0]))
+            table: Any = self.data
+            for name in key[:-1]:
+                table = table.get(str(name)) if isinstance(table, dict) else None
             if not isinstance(table, dict) or not isinstance(value := table.get(str(key[-1])), str):
                 continue
-            names = {first or second for first, second in _VARIABLE.findall(value)}
-            for name in sorted(names - set(os.environ)):
-                self._add(key, f"names the environment variable {name}, which is not set: export it")
-            table[str(key[-1])] = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), value)
+            table[str(key[-1])], unset = expanded(value)
+            for name in unset:
+                self._add(key, UNSET.format(name))
 
     def validated(self) -> Job:
         """Return the job, or raise an error that lists every problem."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from survey_batch.core.redaction import redacted
+from survey_batch.core.wording import counted
 
 
 def html_table(title: str, rows: Mapping[str, object]) -> str:
@@ -22,4 +23,4 @@ def in_words(counts: Mapping[str, int]) -> str:
 
 def objects_in_words(counts: Mapping[str, int]) -> str:
     """Write the number of objects, and how many have each status."""
-    return f"{sum(counts.values()):,} objects: {in_words(counts)}"
+    return f"{counted(sum(counts.values()), 'object')}: {in_words(counts)}"

@@ -123,13 +123,15 @@ _AROUND = "\"' :=-"
 
 
 def check_address(address: str) -> str:
-    """Refuse an address with a query: it is published with the products, and a query often holds a token.
+    """Refuse an empty address, and one with a query: it is published with the products, and may hold a token.
 
     Raises
     ------
     ValueError
         Says what to do instead.
     """
+    if not address.strip():
+        raise ValueError("it is empty: name a path or an address")
     if "://" in address and (mark := next((sign for sign in "?#" if sign in address), None)):
         raise ValueError(
             f"the part of the address from {mark!r} on may hold a token, and addresses are written into every product: "

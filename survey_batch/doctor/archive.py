@@ -6,8 +6,9 @@ from survey_batch.config.job import Job
 from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
+from survey_batch.core.wording import counted
 from survey_batch.planning.stored import Rows
-from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one
+from survey_batch.preflight.trial import OF_THE_FILE, Answer, fetch_one, keys_named
 
 
 def archive_answers(site: Site, job: Job, rows: Sequence[Rows]) -> Findings[None]:
@@ -32,11 +33,14 @@ def judge(site: Site, job: Job, answers: Sequence[Answer], unreachable: str = ""
     if last.status not in OF_THE_FILE:
         return site.failed("archive", last.message, unreachable or _advice(root))
     if last.status == Status.OUTSIDE:
-        found = f"it answers, in {last.seconds:.2f} s, but {len(answers)} positions are outside: {last.message}"
+        outside = counted(len(answers), "position")
+        found = f"it answers, in {last.seconds:.2f} s, but {outside} tried lie outside: {last.message}"
         return site.warning("archive", found, "check ra and dec of the catalogue")
     there = all(answer.status == Status.UNREADABLE for answer in answers)
     advice = f"{'see what these files hold; if they are others than expected, ' * there}check {job.survey.located_by()}"
-    return site.failed("archive", f"none of {len(answers)} files could be read: {last.message}", advice)
+    if there and (keys := keys_named(job, last.message)):
+        advice = f"set {keys} as it says"
+    return site.failed("archive", f"no file could be read, out of {len(answers)}: {last.message}", advice)
 
 
 def _advice(root: str) -> str:

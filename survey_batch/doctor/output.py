@@ -15,7 +15,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.findings import Finding, Findings, Site
 from survey_batch.core.paths import create_bytes, exists, is_url, join, make_folder, read_bytes, remove, write_bytes
-from survey_batch.core.wording import size
+from survey_batch.core.wording import counted, size
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.estimate import Estimate, missing_bytes, nearest_folder, share_left
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
@@ -150,11 +150,12 @@ def room_is_enough(site: Site, job: Job, plan: Plan, cost: Estimate) -> Findings
     free, disk = shutil.disk_usage(folder).free, os.statvfs(folder)
     found = f"{size(needed)} to write, {size(free)} free on {folder} (this does not show a quota)"
     yield _compare(site, "room", needed, free, found, less_room(job))
+    found = f"about {counted(files, 'file or folder', 'files and folders')} to write"
     if disk.f_files:
-        found = f"about {files:,} files and folders to write, {disk.f_favail:,} free"
+        found += f", {disk.f_favail:,} free"
         yield _compare(site, "files", files, disk.f_favail, found, _fewer_files(job, cost))
     else:
-        yield site.ok("files", f"about {files:,} files and folders to write; this file system does not limit them")
+        yield site.ok("files", f"{found}; this file system does not limit them")
 
 
 def missing_files(plan: Plan, cost: Estimate) -> int:

@@ -68,7 +68,7 @@ def wait_for_file(path: str) -> tuple[str, float] | None:
 def try_framework(job: Job, framework: Framework = "keras") -> dict[str, Any]:
     """Import the framework, look for GPUs as a run would, and multiply two matrices where it computes."""
     begun = time.monotonic()
-    from survey_batch.models.devices import backend, prepare_gpu, visible_gpus
+    from survey_batch.models.devices import allowed_gpus, backend, prepare_gpu, visible_gpus
 
     gpus, refusal = visible_gpus(framework), ""
     imported = time.monotonic() - begun
@@ -81,7 +81,7 @@ def try_framework(job: Job, framework: Framework = "keras") -> dict[str, Any]:
         "gpus": list(gpus),
         "import_seconds": imported,
         "refusal": refusal,
-        "visible": os.environ.get("CUDA_VISIBLE_DEVICES", "not set"),
+        "visible": allowed_gpus(),
         **_multiply(_product_of(framework)),
     }
 

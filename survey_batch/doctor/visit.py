@@ -14,6 +14,7 @@ from survey_batch.config.job import Job
 from survey_batch.core import interrupt
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url, join
+from survey_batch.core.tracebacks import short_tracebacks
 from survey_batch.core.wording import duration
 
 T = TypeVar("T")
@@ -53,11 +54,16 @@ class Visit:
         if self.address not in _workers(self.connection):  # an earlier question killed it; its nanny starts another
             self.address = _first_worker(self.connection, LONGER)
         key = f"doctor-{getattr(function, '__name__', 'question')}-{uuid4().hex[:8]}"
-        future: Any = client.submit(function, *args, key=key, workers=[self.address], pure=False, **kwargs)
+        future: Any = client.submit(_answer, function, *args, key=key, workers=[self.address], pure=False, **kwargs)
         if not self.connection.wait(future, ANSWER_SECONDS):
             raise NoAnswerError(f"the worker did not answer in {ANSWER_SECONDS:.0f} s")
         answer: T = future.result()
         return answer
+
+
+@short_tracebacks()
+def _answer(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return function(*args, **kwargs)
 
 
 def doctor_folder(job: Job) -> str:

@@ -14,6 +14,7 @@ from survey_batch.core.errors import SurveyBatchError
 from survey_batch.core.redaction import redacted
 from survey_batch.core.status import count_statuses, final_status
 from survey_batch.core.steps import step
+from survey_batch.core.wording import counted
 from survey_batch.execution.checkpoint import Checkpoint
 from survey_batch.execution.runfile import damaged_accounts, last_counts, write_run
 from survey_batch.monitor.record import Record
@@ -170,5 +171,6 @@ class Accounts:
         total, expected = sum(self.summary.counts.values()), self.plan.size("object")
         if total != expected and any(stage.axis == "object" for stage in self.stages):
             raise SurveyBatchError(
-                f"{self.output}: {total} statuses for {expected} objects: this is a defect, please report it"
+                f"{self.output}: {counted(total, 'status', 'statuses')} for {counted(expected, 'object')}: this is a "
+                "defect, please report it"
             )

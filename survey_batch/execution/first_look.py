@@ -17,9 +17,10 @@ from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status, usable
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.preflight.phases import Group
-from survey_batch.preflight.trial import knock, sample_rows
+from survey_batch.preflight.trial import keys_named, knock, sample_rows
 from survey_batch.stages import Stage
 from survey_batch.store.notes import problems_of
 from survey_batch.store.problems import count_reasons, pattern_of
@@ -95,7 +96,9 @@ class FirstLook:
         answers = future.result()
         reasons = {pattern_of(answer.message) for answer in answers}
         if len(reasons) == 1 and all(answer.status == Status.UNREACHABLE for answer in answers):
-            found = f"none of {len(answers)} requests got a file, all for the same reason ({answers[0].message})"
+            found = (
+                f"none of {counted(len(answers), 'request')} got a file, all for the same reason ({answers[0].message})"
+            )
             sources = [answer.source for answer in answers]
             raise ConfigurationError(_explained(self.job, self.stage, Status.UNREACHABLE, found, sources))
 
@@ -137,7 +140,7 @@ class FirstLook:
             status = read_status(self.job.output, stage.name)
             found = [shard for shard in shards if np.isin(status[shard.rows], NOTHING).any()]
             if found:
-                log.info("%s: %d shards are pending again", stage.name, len(found), extra={"event": "pending"})
+                log.info("%s: %s pending again", stage.name, counted(len(found), "shard"), extra={"event": "pending"})
                 mark_pending(self.job.output, stage.name, found)
 
 
@@ -151,7 +154,9 @@ def _explained(job: Job, stage: Stage, what: Status, found: str, sources: Sequen
         look += ", and whether the server answers" * root
         again = "Run the same command again when it answers. To continue without waiting"
     elif what == Status.UNREADABLE:
+        keys = keys_named(job, found)
         look = f"The files are there: see what they hold. If they are not what was expected, check {located_by}"
+        look = f"Set {keys} as the reason says, and run the same command again" if keys else look
     elif what == Status.FAILED:
         look = "Mend what it names, and run the same command again; the traceback of an error is in the run's log"
         again = "To continue anyway"

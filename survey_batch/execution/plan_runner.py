@@ -192,7 +192,7 @@ class Runner:
 
         engine = Engine(connection, self.job, group, self._record, tick, cluster.nodes)
         if first := look.shards(shards):
-            step(f"checking the archive {self.job.archive.root} with {len(first)} of {len(shards)} shards")
+            step(f"checking the archive {self.job.archive.root} with {len(first):,} of {counted(len(shards), 'shard')}")
             look.knock(connection, self.plan)
             engine.run(first)
             look.judge(first)

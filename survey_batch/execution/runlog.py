@@ -19,6 +19,7 @@ from typing import Any
 
 from survey_batch.core.paths import is_url, join, write_bytes
 from survey_batch.core.redaction import redacted, redacted_values
+from survey_batch.core.wording import counted
 
 PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 UPLOAD_SECONDS = 30.0
@@ -144,7 +145,7 @@ def thinned(lines: Sequence[str], most: int) -> list[str]:
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "level": "info",
         "logger": __name__,
-        "message": f"{left_out} lines were left out here, because the log had become too large",
+        "message": f"{counted(left_out, 'line')} left out here, because the log had become too large",
         "event": "thinned",
     }
     return [*lines[:first], *kept, json.dumps(told), *lines[newest:]]

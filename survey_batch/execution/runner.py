@@ -1,10 +1,12 @@
 """Run a job: plan, and phases on a cluster."""
 
 from collections.abc import Iterable
+from os import PathLike
 
 from distributed import Client
 
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.core.status import Status
 from survey_batch.execution.accounts import Summary
 from survey_batch.execution.plan_runner import Runner
@@ -25,7 +27,7 @@ from survey_batch.store.products import product_exists
 
 
 def run(
-    job: Job,
+    job: Job | str | PathLike[str],
     progress: LineProgress | None = None,
     *,
     client: Client | None = None,
@@ -37,7 +39,8 @@ def run(
 
     Parameters
     ----------
-    job : Job
+    job : Job or str or path
+        A job, or its file.
     progress : LineProgress, optional
         Shows the progress of the run; plain lines on standard error by default.
     client : distributed.Client, optional
@@ -61,7 +64,7 @@ def run(
     SurveyBatchError
         The counts do not add up.
     """
-    wanted = statuses_to_retry(retry)
+    wanted, job = statuses_to_retry(retry), job_of(job)
     refuse_overlaps(job)
     job, progress = pin_functions(job), progress or LineProgress()
     search, rest = _search_and_rest(job)

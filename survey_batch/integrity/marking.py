@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from survey_batch.core.paths import remove_folder
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import to_numpy
 from survey_batch.stages import Stage
@@ -68,7 +69,7 @@ def _mark(plan: Plan, stages: Sequence[Stage], stage: Stage, damages: Sequence[D
     dependent = list(_mark_dependents(plan, stages, stage, shards)) if shards else []
     if whole:
         remove_folder(product_url(output, stage.name))
-        yield f"{stage.name}.zarr is deleted: all its {plan.size(stage.axis):,} rows are made again"
+        yield f"{stage.name}.zarr is deleted and made again ({counted(plan.size(stage.axis), 'row')})"
     elif shards:
         for shard in shards:
             drop_shard(output, stage.name, shard)
@@ -121,4 +122,4 @@ def objects_on(plan: Plan, frames: Sequence[Shard]) -> list[Shard]:
 def _rows_of(shards: Sequence[Shard]) -> str:
     """Name the rows of shards, the first few of many."""
     rows = ", ".join(rows_in_words(shard.start, shard.stop) for shard in shards[:NAMED])
-    return rows + (f" and those of {len(shards) - NAMED} more shards" if len(shards) > NAMED else "")
+    return rows + (f" and those of {counted(len(shards) - NAMED, 'more shard')}" if len(shards) > NAMED else "")

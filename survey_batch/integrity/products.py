@@ -13,7 +13,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import is_url, join
 from survey_batch.core.status import Status, usable
 from survey_batch.core.steps import detail
-from survey_batch.core.wording import size
+from survey_batch.core.wording import counted, size
 from survey_batch.integrity.faults import Fault, Kind
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import to_numpy
@@ -177,7 +177,7 @@ def _check_values(look: Look, damaged: Iterable[tuple[str, int]]) -> Iterator[Fa
     with ThreadPoolExecutor(READERS if is_url(look.output) else 1) as pool:
         for number, (nbytes, faults) in enumerate(pool.map(read, shards), 1):
             look.nbytes += nbytes
-            detail(f"{look.product}: {number:,} of {len(shards):,} shards, {size(look.nbytes)}")
+            detail(f"{look.product}: {number:,} of {counted(len(shards), 'shard')}, {size(look.nbytes)}")
             yield from faults
 
 

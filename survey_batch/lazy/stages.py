@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
+from survey_batch.config.explain import explain
 from survey_batch.config.sections.base import Section
 from survey_batch.config.sections.images import CompositesSection, CutoutsSection, FramesSection, ImageFeaturesSection
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
@@ -104,6 +105,6 @@ def valid(table: str, kind: type[S], settings: Mapping[str, Any]) -> S:
     try:
         return kind.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in (table, *first["loc"]))
-        raise ConfigurationError(f"{where}: {first['msg']}") from error
+        first = error.errors(include_url=False)[0]
+        key, reason = explain({**first, "loc": (table, *first["loc"])})
+        raise ConfigurationError(f"{'.'.join(map(str, key))}{'' if reason.startswith(':') else ' '}{reason}") from error

@@ -6,6 +6,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST, Manifest
 from survey_batch.spectra.grid import STEP
@@ -28,7 +29,7 @@ def other_answers(manifest: Manifest, section: TrainingSection) -> str:
     if sorted(there) != sorted(wanted):
         return f"columns {', '.join(there)}; train.columns says {', '.join(wanted)}"
     if isinstance(section, EmbeddingTraining) and manifest.dimensions != section.dimensions:
-        return f"{manifest.dimensions} dimensions; train.dimensions says {section.dimensions}"
+        return f"{counted(manifest.dimensions, 'dimension')}; train.dimensions says {section.dimensions}"
     return ""
 
 

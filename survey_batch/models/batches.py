@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -62,5 +63,5 @@ def _half(batch: int, error: Exception) -> int:
             "not even one object fits the memory of the device that the classifier runs on: stop other programs that "
             f"use it, or choose a device with more memory ({error})"
         ) from error
-    log.warning("too little memory to classify %d objects at a time: trying %d", batch, batch // 2)
+    log.warning("too little memory to classify %s at a time: trying %d", counted(batch, "object"), batch // 2)
     return batch // 2

@@ -22,7 +22,7 @@ from survey_batch.core import interrupt
 from survey_batch.core.arrays import F8, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_bytes
-from survey_batch.core.wording import duration
+from survey_batch.core.wording import counted, duration
 from survey_batch.models.base import Classifier
 from survey_batch.models.calibration import apply_temperature, fit_temperature
 from survey_batch.models.fitted import predict_rows
@@ -52,7 +52,7 @@ def grouped_folds(data: Labelled, folds: int, seed: int) -> Iterator[tuple[Index
     if folds > (most := possible_folds(data)):
         raise ConfigurationError(
             f"{folds} folds need at least {folds} stars (or fields, plans, cells: catalog.split.group), and a class "
-            f"with at least {folds} objects; {most} are possible with the {len(data)} labelled objects"
+            f"with at least {folds} objects; {most} are possible with {counted(len(data), 'labelled object')}"
         )
     rows = np.zeros(len(data))
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from survey_batch.core.wording import counted
 from survey_batch.models.classes import sequence_length
 from survey_batch.models.describe_values import TITLES, describe_values
 
@@ -41,7 +42,8 @@ RESTORED = {
 
 def _reconstruction(scores: Mapping[str, Any]) -> Iterator[str]:
     whole = max(scores["mean_spectrum"], 1e-12)
-    yield f"{scores['objects']} spectra held out; mean square that is lost, and its share of the first, with:"
+    held_out = counted(scores["objects"], "spectrum", "spectra")
+    yield f"{held_out} held out; mean square that is lost, and its share of the first, with:"
     for name, words in RESTORED.items():
         yield f"  {words:30} {scores[name]:.5f}  {100 * scores[name] / whole:5.1f} %"
 
@@ -52,12 +54,15 @@ _NEIGHBOURS = {"classifier": "their vote", "nearest": "the nearest", "most_commo
 
 def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:
     first = part["classifier"]
-    yield f"{first['objects']} objects, {first['stars']} distinct; {_prior(part['prior'], first['objects'])}"
+    objects = counted(first["objects"], "object")
+    yield f"{objects}, {first['stars']:,} distinct; {_prior(part['prior'], first['objects'])}"
     if part.get("not_classified"):
-        yield f"{part['not_classified']} objects could not be classified"
-    names = _NEIGHBOURS if "neighbours" in part else {}
-    if names:
-        yield f"classes by vote of the {part['neighbours']['vote']} nearest of {part['neighbours']['among']} objects"
+        yield f"{counted(part['not_classified'], 'object')} could not be classified"
+    votes = part.get("neighbours")
+    names = _NEIGHBOURS if votes else {}
+    if votes:
+        among = counted(votes["among"], "object")
+        yield f"classes by vote of the nearest {min(votes['vote'], votes['among'])} of {among}"
     yield f"{'':17} accuracy [95 %]       macro F1 [95 %]"
     for name, one in part.items():
         if isinstance(one, dict) and "confusion" in one:
@@ -73,7 +78,7 @@ def _prior(prior: Mapping[str, Any], objects: int) -> str:
     if stated == "as_found":
         return "classes in the shares found"
     shares = "equal shares" if stated == "equal" else ", ".join(f"{k} {v:.3g}" for k, v in stated.items())
-    return f"prior: {shares}; worth {min(prior['effective_objects'], objects):.0f} objects"
+    return f"prior: {shares}; worth {counted(round(min(prior['effective_objects'], objects)), 'object')}"
 
 
 def _figures(name: str, one: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from survey_batch.core.wording import counted
+
 TITLES = {"test": "test split", "cross_validation": "cross-validation", "all": "all objects with a label"}
 
 
@@ -20,9 +22,9 @@ def describe_values(scores: Mapping[str, Any]) -> str:
 
 def _part(part: Mapping[str, Any]) -> Iterator[str]:
     first = part["classifier"]
-    yield f"{first['objects']} objects, {first['stars']} distinct"
+    yield f"{counted(first['objects'], 'object')}, {first['stars']:,} distinct"
     if part.get("not_classified"):
-        yield f"{part['not_classified']} objects have no estimate"
+        yield f"{counted(part['not_classified'], 'object')} without an estimate"
     for quantity, own in first["quantities"].items():
         head = f"{quantity}: outliers beyond {own['outlier_beyond']:.3g}"
         yield f"{head:33} bias      NMAD [95 %]              RMS       outliers"

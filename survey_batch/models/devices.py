@@ -25,14 +25,19 @@ def prepare_gpu(cluster: ClusterSection, framework: Framework = "keras") -> None
     """
     found, allowed = visible_gpus(framework), cluster.gpu is not None and cluster.gpu.allow_cpu
     if cluster.wants_gpu and not found and not allowed:
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        slurm_job = os.environ.get("SLURM_JOB_ID", "none")
         runs = f"Keras runs on {backend()}" if framework == "keras" else "the model runs on ONNX Runtime"
         raise ConfigurationError(
             f"a predicting worker on {os.uname().nodename} sees no GPU: {runs}, "
-            f"CUDA_VISIBLE_DEVICES is {visible!r}, SLURM job {os.environ.get('SLURM_JOB_ID', 'none')}. Install the "
-            "framework with its CUDA libraries in the workers' environment, check cluster.gpu.gres and partition, or "
-            "set cluster.gpu.allow_cpu = true"
+            f"CUDA_VISIBLE_DEVICES is {allowed_gpus()}, SLURM job {slurm_job}. Install the framework with its CUDA "
+            "libraries in the workers' environment, check cluster.gpu.gres and partition, or set "
+            "cluster.gpu.allow_cpu = true"
         )
+
+
+def allowed_gpus() -> str:
+    """Say which GPUs this process may see by CUDA_VISIBLE_DEVICES; an empty value hides all."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "not set") or "empty, which hides every GPU"
 
 
 BACKENDS = ("tensorflow", "jax", "torch")

@@ -20,8 +20,7 @@ SPECTRAL_TYPE = ClassifierKind(
         "convolution": "survey_batch.models.spectral_convolution:SpectralConvolution",
         "published": "survey_batch.models.published_spectral_type:PublishedSpectralType",
     },
-    # benchmarks.variants, but for `lines` (benchmarks.scale) and `convolution` (benchmarks.predict: the whole phase)
-    seconds={"forest": 4.2e-4, "lines": 1.0e-3, "convolution": 6.1e-4, "published": 6.5e-4},
+    seconds={"forest": 4.0e-4, "lines": 2.6e-4, "convolution": 5.6e-4, "published": 3.9e-4},  # benchmarks.variants
 )
 
 GALAXY_QUASAR_STAR = ClassifierKind(
@@ -34,10 +33,10 @@ GALAXY_QUASAR_STAR = ClassifierKind(
         "published-forest": "survey_batch.models.published_galaxy:PublishedForest",
     },
     seconds={  # benchmarks.variants
-        "convolution": 5.3e-4,
-        "published-cnn": 2.4e-3,
-        "published-svm": 8.9e-4,
-        "published-forest": 7.6e-4,
+        "convolution": 4.0e-4,
+        "published-cnn": 1.6e-3,
+        "published-svm": 6.4e-4,
+        "published-forest": 5.8e-4,
     },
 )
 
@@ -50,7 +49,7 @@ STELLAR_IMAGE = ClassifierKind(
         "vit": "survey_batch.models.vit:ViT",
     },
     # benchmarks.variants; six images a second on two quiet cores
-    seconds={"cnn": 1.4e-3, "small-vit": 2.3e-3, "vit": 0.33},
+    seconds={"cnn": 1.1e-3, "small-vit": 1.5e-3, "vit": 0.33},
 )
 
 STAMP_TYPE = ClassifierKind(
@@ -63,7 +62,7 @@ STAMP_TYPE = ClassifierKind(
         "svm-psf": "survey_batch.models.published_stamps:SimilaritySVM",
     },
     # fifty stars a second, nearly all of it diffraction (docs/classifiers/stamp-types.md); benchmarks.variants
-    seconds={"likelihood": 2.0e-2, "pca-mlp": 2.5e-4, "cnn-mlp": 2.7e-4},
+    seconds={"likelihood": 2.0e-2, "pca-mlp": 2.2e-4, "cnn-mlp": 2.4e-4, "svm-psf": 1.1e-2},
 )
 
 PSF_STAR = ClassifierKind(
@@ -73,7 +72,7 @@ PSF_STAR = ClassifierKind(
         "cnn": "survey_batch.models.psf_star:PsfStarCNN",
         "published": "survey_batch.models.psf_star:PublishedPsfStar",
     },
-    seconds={"cnn": 1.3e-3, "published": 1.3e-3},  # benchmarks.variants
+    seconds={"cnn": 8.8e-4, "published": 9.3e-4},  # benchmarks.variants
 )
 
 ADOPTED = ClassifierKind(
@@ -91,14 +90,14 @@ TABLE = ClassifierKind(
     "table",
     TableTraining,
     {"networks": "survey_batch.models.table:TableClassifier"},
-    seconds={"networks": 1.2e-3},  # benchmarks.scale
+    seconds={"networks": 2.1e-4},  # benchmarks.variants
 )
 
 SPECTRUM_EMBEDDING = ClassifierKind(
     "spectrum-embedding",
     EmbeddingTraining,
     {"autoencoder": "survey_batch.models.spectrum_embedding:SpectrumEmbedding"},
-    seconds={"autoencoder": 3.4e-4},  # benchmarks.variants
+    seconds={"autoencoder": 3.2e-4},  # benchmarks.variants
 )
 
 QUANTITIES = ClassifierKind(
@@ -108,5 +107,5 @@ QUANTITIES = ClassifierKind(
         "convolution": "survey_batch.models.spectral_quantities:SpectralQuantities",
         "networks": "survey_batch.models.feature_quantities:FeatureQuantities",
     },
-    seconds={"convolution": 5.1e-4, "networks": 2.2e-4},  # benchmarks.variants
+    seconds={"convolution": 3.4e-4, "networks": 2.2e-4},  # benchmarks.variants
 )

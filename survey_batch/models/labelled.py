@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F8, Index, Variables
+from survey_batch.core.wording import counted
 from survey_batch.models.manifest import Quantity
 from survey_batch.models.recipe import Grid, Recipe
 
@@ -111,7 +112,7 @@ class Labelled:
         known = np.isin(self.label, classes)
         if not known.all():
             others = sorted({str(label) for label in self.label[~known]})
-            log.warning("%d objects of other classes are left out: %s", np.sum(~known), others)
+            log.warning("%s of other classes left out: %s", counted(int(np.sum(~known)), "object"), others)
         return self.take(known)
 
     def recipe(self, product: str, variables: Sequence[str], **steps: float | int | str) -> Recipe:

@@ -126,7 +126,7 @@ def neighbour_scores(
     known = votes.chosen >= 0
     if not known.any():
         raise ConfigurationError(
-            f"none of {len(asked):,} objects has an embedding and neighbours with a label: there is nothing to score"
+            f"no object has an embedding and neighbours with a label, out of {len(asked):,}: there is nothing to score"
         )
     commonest = np.full(len(asked), np.bincount(true[voters]).argmax())
     answers = {"classifier": votes.chosen, "nearest": votes.nearest, "most_common": commonest}

@@ -10,6 +10,7 @@ from typing_extensions import override
 from survey_batch.config.sections.train_quantities import QuantitiesTraining
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.base import Inputs
 from survey_batch.models.engines.graph import Graph
 from survey_batch.models.examples import Examples, Training
@@ -101,8 +102,8 @@ class QuantityNetworks(KerasClassifier[QuantitiesTraining]):
         centre, scatter = learnt.mean(axis=0), learnt.std(axis=0)
         if len(same := np.flatnonzero(~(scatter > 0))):
             raise ConfigurationError(
-                f"train.columns: {data.quantities[same[0]].column!r} is the same in all {len(data)} training objects: "
-                "there is nothing to learn"
+                f"train.columns: {data.quantities[same[0]].column!r} is the same in "
+                f"{counted(len(data), 'training object')}: there is nothing to learn"
             )
         return {**self.learn_inputs(data, section), "centre": centre, "spread": scatter}
 

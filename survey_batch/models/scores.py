@@ -60,7 +60,7 @@ def scores_of(
     """
     known = _answered(answers["classifier"])
     if not known.any():
-        raise ConfigurationError(f"none of {len(known)} objects could be classified: there is nothing to score")
+        raise ConfigurationError(f"no object could be classified, out of {len(known):,}: there is nothing to score")
     true, star = class_numbers(data.label[known], classes), data.star[known]
     given = {name: answer[known] for name, answer in answers.items()}
     picked = {name: answer if answer.ndim == 1 else answer.argmax(axis=1) for name, answer in given.items()}

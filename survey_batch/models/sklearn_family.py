@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.base import Inputs, Section
 from survey_batch.models.calibration import apply_temperature
 from survey_batch.models.classes import class_numbers
@@ -66,7 +67,9 @@ class SklearnClassifier(FittedClassifier[Section]):
         seed, workspace = section.seed if seed is None else seed, workspace or Workspace()
         draft, data = cls.prepare_fit(data, section, classes, seed)
         inputs, labels = draft.training_inputs(data, section)
-        workspace.report(f"fitting {cls.variant} to {len(inputs)} rows of {inputs.shape[1]} columns")
+        workspace.report(
+            f"fitting {cls.variant} to {counted(len(inputs), 'row')} of {counted(inputs.shape[1], 'column')}"
+        )
         weight = draft.weights(labels, len(data))
         weighted = {} if weight is None else {"sample_weight": weight}
         model = draft.estimator(section).fit(inputs, class_numbers(labels, draft.classes), **weighted)

@@ -18,6 +18,7 @@ from typing_extensions import override
 from survey_batch.config.sections.train_stamps import StampTraining
 from survey_batch.core.arrays import F4, F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.artifact import read_arrays, write_arrays
 from survey_batch.models.base import Classifier, Inputs
 from survey_batch.models.calibration import apply_temperature
@@ -113,9 +114,11 @@ class StampLikelihood(Classifier[StampTraining]):
         model = cls(manifest, {**read_optics(section).arrays(), "seds": seds, "wavelengths": wavelengths, **plain})
         data = data.take(valid_rows_of(cls, data, recipe))
         if len(data) < LEAST_STARS:
-            workspace.report(f"{len(data)} labelled stars, fewer than {LEAST_STARS}: the likelihood is taken as it is")
+            workspace.report(
+                f"{counted(len(data), 'labelled star')}, fewer than {LEAST_STARS}: the likelihood is taken as it is"
+            )
             return model
-        workspace.report(f"checking the likelihood against {len(data)} labelled stars")
+        workspace.report(f"checking the likelihood against {counted(len(data), 'labelled star')}")
         held_out = validation.take(valid_rows_of(cls, validation, recipe)) if validation else None
         return cls(manifest, {**model.arrays, **model._correction(data, held_out, seeds)})
 

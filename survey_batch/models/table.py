@@ -11,6 +11,7 @@ from typing_extensions import override
 from survey_batch.config.sections.train_table import TableTraining
 from survey_batch.core.arrays import F4, F8, Index, Variables
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.augment import Augmentation
 from survey_batch.models.classes import class_numbers
 from survey_batch.models.ensemble import EnsembleClassifier
@@ -128,7 +129,7 @@ def chosen(names: Sequence[str], patterns: Sequence[str], key: str = "train.feat
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ConfigurationError(
-                f"{key}: {pattern!r} matches none of the {len(names)} names, such as {list(names[:5])}"
+                f"{key}: {pattern!r} matches none of {counted(len(names), 'name')}, such as {list(names[:5])}"
             )
     fits = [any(fnmatchcase(name, pattern) for pattern in patterns) for name in names]
     return np.flatnonzero(fits)

@@ -44,7 +44,7 @@ def value_scores(data: Labelled, answers: Mapping[str, npt.NDArray[Any]], seed: 
     """
     known = np.isfinite(answers["classifier"]).all(axis=1)
     if not known.any():
-        raise ConfigurationError(f"none of {len(known)} objects has an estimate: there is nothing to score")
+        raise ConfigurationError(f"no object has an estimate, out of {len(known):,}: there is nothing to score")
     given = {name: answer[known] for name, answer in answers.items()}
     scores = scores_of_values(data.targets[known], given, data.quantities, data.star[known], seed)
     return scores if known.all() else {"not_classified": int(np.sum(~known)), **scores}

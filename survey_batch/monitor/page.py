@@ -17,7 +17,7 @@ from distributed.dashboard.core import BokehApplication
 from distributed.dashboard.scheduler import template_variables
 from tornado.ioloop import IOLoop
 
-from survey_batch.core.wording import duration, rate, size
+from survey_batch.core.wording import counted, duration, rate, size
 from survey_batch.monitor.run_figures import PAGE, MonitorFigures, RunFigures, StageFigures, rates, with_pending
 from survey_batch.report.style import CLASS_COLORS, EDGE, INK, SOFT, STATUS_COLORS
 
@@ -129,9 +129,9 @@ def archive(monitor: MonitorFigures) -> str:
     counts, (connections, allowed) = monitor.downloaded, monitor.connections
     parts = [
         f"{size(counts['bytes'])} from the archive",
-        f"{int(counts['requests']):,} requests, {int(counts['retries']):,} of them retries",
-        f"{int(counts['cache_hits']):,} files from the cache",
-        f"{connections} of {allowed} connections in use" if allowed else "no remote archive in use",
+        f"{counted(int(counts['requests']), 'request')}, retries among them: {int(counts['retries']):,}",
+        f"{counted(int(counts['cache_hits']), 'file')} from the cache",
+        f"{connections} of {counted(allowed, 'connection')} in use" if allowed else "no remote archive in use",
         *_gpus(monitor.gpus),
     ]
     return f'<div class="run">{" · ".join(parts)}</div>'
@@ -141,7 +141,7 @@ def _gpus(found: Mapping[str, float]) -> list[str]:
     if not found:
         return []
     mean = sum(found.values()) / len(found)
-    return [f"{len(found)} GPUs, {mean:.0%} busy on average, {min(found.values()):.0%} the least"]
+    return [f"{counted(len(found), 'GPU')}, {mean:.0%} busy on average, {min(found.values()):.0%} the least"]
 
 
 def add_page(scheduler: Any, monitor: MonitorFigures) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.notebook.rows import objects_in
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class Batches:
         return -(-self.objects // self.size)
 
     def __repr__(self) -> str:
-        order = f"shuffled in groups of {self.mix} blocks" if self.shuffle else "in their order"
-        return f"<{len(self)} batches of {self.size} of {self.objects:,} objects, {order}: {', '.join(self.variables)}>"
+        order = f"shuffled in groups of {counted(self.mix, 'block')}" if self.shuffle else "in their order"
+        number, objects = counted(len(self), "batch", "batches"), counted(self.objects, "object")
+        return f"<{number} of {self.size} of {objects}, {order}: {', '.join(self.variables)}>"
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches of one epoch, each with an array (object, …) per variable."""

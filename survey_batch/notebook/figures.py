@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, FigureBase
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
+from survey_batch.core.wording import counted
 from survey_batch.images.picture import panels_of
 from survey_batch.models.figures import confusion_figure
 from survey_batch.notebook.rows import Object, kind_of, objects_in, row_of, rows_of
@@ -194,7 +195,7 @@ def confusion(ds: "xr.Dataset", split: str | None = None) -> Picture:
     counts = np.zeros((len(classes), len(classes)), int)
     class_index = {name: index for index, name in enumerate(classes)}
     np.add.at(counts, tuple(np.array([[class_index[name] for name in side[both]] for side in (label, predicted)])), 1)
-    title = f"{both.sum():,} objects" + (f" of split {split}" if split else "")
+    title = counted(both.sum(), "object") + (f" of split {split}" if split else "")
     figure = Picture(layout="constrained")
     confusion_figure(counts, classes, title, normalised=False, figure=figure)
     return figure

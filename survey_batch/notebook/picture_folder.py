@@ -16,6 +16,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import exists, join, make_where_asked, read_bytes
 from survey_batch.core.status import Status, usable
 from survey_batch.core.steps import detail, step
+from survey_batch.core.wording import counted
 from survey_batch.lazy.products import open_product, products_in
 from survey_batch.notebook.fits import to_fits
 from survey_batch.notebook.pictures import NEEDED, to_image
@@ -183,7 +184,7 @@ class _Folder:
                         self._save(part, index, path / picture)
                     self.counts[status] += 1
                     table.writerow([picture, *about, status.name.lower()])
-                detail(f"writing the pictures: {rows.stop:,} of {ds.sizes['object']:,} objects")
+                detail(f"writing the pictures: {rows.stop:,} of {counted(ds.sizes['object'], 'object')}")
 
     def notes(self) -> Iterator[str]:
         """Say what has no picture, or another place or form than expected."""

@@ -5,9 +5,10 @@ stored as Parquet files. Each row group is one shard of objects, so a worker rea
 Python object per row.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,12 +24,14 @@ from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.catalog.rows import inverse_of, order_by
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.config.unread import unread
 from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.sorting import Sorter
 from survey_batch.core.steps import step
+from survey_batch.core.wording import counted
 from survey_batch.planning.growth import Held, fields_in_order, held_rows
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.kept_frames import by_density
@@ -70,15 +73,19 @@ class Plan:
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Plan of {self.job.name}: {'; '.join(f'{value} {name}' for name, value in self._numbers().items())}>"
+        numbers = (counted(number, one, many) for one, many, number in self._numbers())
+        return f"<Plan of {self.job.name}: {'; '.join(numbers)}>"
 
     def _repr_html_(self) -> str:
-        return html_table(f"Plan of {self.job.name}", {**self._numbers(), "notes": "; ".join(self.notes) or "none"})
+        numbers = {many: f"{number:,}" for _, many, number in self._numbers()}
+        return html_table(f"Plan of {self.job.name}", {**numbers, "notes": "; ".join(self.notes) or "none"})
 
-    def _numbers(self) -> dict[str, str]:
-        numbers = {"objects": self.size("object"), "unusable rows": self.invalid, "fields": self.fields.num_rows}
-        numbers["shards of objects"] = len(self.shards("object"))
-        return {name: f"{number:,}" for name, number in numbers.items()}
+    def _numbers(self) -> Iterator[tuple[str, str, int]]:
+        """Yield what is counted, in the singular and in the plural, and how many there are."""
+        yield "object", "objects", self.size("object")
+        yield "unusable row", "unusable rows", self.invalid
+        yield "field", "fields", self.size("frame")
+        yield "shard of objects", "shards of objects", len(self.shards("object"))
 
     def size(self, axis: Axis) -> int:
         """Return the length of an axis."""
@@ -149,8 +156,10 @@ class Plan:
         ]
 
 
-def make_plan(job: Job) -> Plan:
-    """Read the catalogue and lay out the work; the archive is not touched. The plan's job says whether frames are kept.
+def make_plan(job: Job | str | PathLike[str]) -> Plan:
+    """Read the catalogue of a job, or of a job's file, and lay out the work; the archive is not touched.
+
+    The plan's job says whether frames are kept.
 
     Settings that nothing reads are listed in the notes. They cause an error in a job file, but not here: a job made in
     Python looks the same as a job changed by `--set`, which may leave tables unread.
@@ -160,6 +169,7 @@ def make_plan(job: Job) -> Plan:
     ConfigurationError
         The catalogue cannot be read or lacks columns.
     """
+    job = job_of(job)
     plan = _lay_out(job)
     decided, note = by_density(job, plan.size("object") - plan.invalid, plan.size("frame"))
     return replace(plan, job=decided, notes=(*plan.notes, *([note] if note else []), *_unread_notes(job)))

@@ -159,7 +159,8 @@ def _row_differences(before: pa.Table, now: pa.Table, choices: str) -> Iterator[
         names = before["object_id"].filter(pc.invert(there)).slice(0, NAMED).to_pylist()
         more = f" and {gone - len(names):,} more" if gone > len(names) else ""
         yield (
-            f"{CATALOG}: {gone:,} of {before.num_rows:,} rows are no longer there: {', '.join(map(repr, names))}{more}"
+            f"{CATALOG}: {gone:,} of {counted(before.num_rows, 'row')} {'is' if gone == 1 else 'are'} no longer there: "
+            f"{', '.join(map(repr, names))}{more}"
             f"{_renamed(names, now['object_id'])}. A catalogue may grow, but what was made of a row stays: put the "
             "rows back" + (f", unless {choices} leaves them out now: then change that" if choices else "")
         )
@@ -183,8 +184,8 @@ def _field_differences(before: pa.Table, now: pa.Table) -> Iterator[str]:
         return
     cure = "put them back" if now.num_rows < before.num_rows else "search the new ones in a job with its own output"
     yield (
-        f"{CATALOG}: had {before.num_rows:,} fields, now {now.num_rows:,}. The fields that [catalog.detect] has "
-        f"searched stay as they are, since the objects of all are one list: {cure}"
+        f"{CATALOG}: had {counted(before.num_rows, 'field')}, now {now.num_rows:,}. The fields that [catalog.detect] "
+        f"has searched stay as they are, since the objects of all are one list: {cure}"
     )
 
 

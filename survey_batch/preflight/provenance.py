@@ -10,6 +10,7 @@ from typing import Any
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
+from survey_batch.core.wording import counted
 from survey_batch.planning.growth import generations_in
 from survey_batch.planning.plan import Plan, make_plan, plan_fields
 from survey_batch.preflight.differences import CATALOG, COLUMNS, catalog_differences, differences, rows_made_from
@@ -144,7 +145,7 @@ def refuse_shorter(plan: Plan, product: str) -> None:
     rows = generations_in(plan.job.output).get(product, (plan.size("object"),))[-1]
     if plan.size("object") > rows:
         raise PlanMismatchError(
-            f"the catalogue of {plan.job.name} has {plan.size('object') - rows:,} rows that {product}.zarr in "
+            f"the catalogue of {plan.job.name} has {counted(plan.size('object') - rows, 'row')} that {product}.zarr in "
             f"{plan.job.output} lacks: survey-batch run adds them; then train"
         )
 

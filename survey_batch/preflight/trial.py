@@ -1,5 +1,6 @@
 """A trial of a few archive files, fetched and read like in a job's first stage, but with short timeouts."""
 
+import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ import numpy as np
 
 from survey_batch.config.job import Job
 from survey_batch.core.status import Status
+from survey_batch.core.tracebacks import short_tracebacks
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows, to_numpy
 from survey_batch.stages import Stage, make_stage
@@ -55,6 +57,7 @@ def fetch_one(job: Job, rows: Sequence[Rows]) -> list[Answer]:
     return answers
 
 
+@short_tracebacks()
 def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
     """Fetch one file; if it is unreachable, fetch all the others at once, in case one of them can be reached.
 
@@ -68,6 +71,12 @@ def knock(job: Job, rows: Sequence[Rows]) -> list[Answer]:
         return [first]
     with ThreadPoolExecutor(job.archive.connections) as pool:
         return [first, *pool.map(lambda row: _fetch(job, row), rows[1:])]
+
+
+def keys_named(job: Job, reason: str) -> str:
+    """Name the keys of [archive] that a reason says to set; "" if it names none."""
+    named = dict.fromkeys(re.findall(r"\barchive\.([a-z_]+)", reason))
+    return " or ".join(f"archive.{key}" for key in named if key in type(job.archive).model_fields)
 
 
 def _fetch(job: Job, row: Rows) -> Answer:

@@ -5,6 +5,7 @@ from typing import Any
 
 import zarr
 
+from survey_batch.core.wording import counted
 from survey_batch.report.objects import Objects
 from survey_batch.report.page import Content, Html, badge, facts, section, table, tag
 from survey_batch.store.damage import read_attribute
@@ -53,7 +54,7 @@ def _facts(manifest: Mapping[str, Any], objects: Objects) -> Iterator[tuple[str,
         yield "what is lost", _lost(restored)
     shared = training.get("stars_in_train_and_test", 0)
     if shared:
-        yield "mind", f"{shared:,} stars have visits in both training and test: the scores below are too high"
+        yield "mind", f"{counted(shared, 'star')} with visits in both training and test: the scores below are too high"
     calibrated = f", temperature {manifest['temperature']:.3g}" if manifest["classes"] else ""
     yield "seed", f"{manifest['seed']}{calibrated}"
     yield "made with", ", ".join(f"{name} {version}" for name, version in manifest["versions"].items())
@@ -70,15 +71,16 @@ _SPLITS = {"train": "trained on", "validation": "tuned on", "test": "tested on"}
 
 def _counted(found: Mapping[str, int]) -> str:
     each = ", ".join(f"{name} {number:,}" for name, number in found.items() if name)
-    return f"{sum(found.values()):,} objects" + (f": {each}" if each else "")
+    return counted(sum(found.values()), "object") + (f": {each}" if each else "")
 
 
 def _lost(restored: Mapping[str, float]) -> str:
     """Say how well an embedding holds spectra, beside its baselines."""
     whole = max(restored["mean_spectrum"], 1e-12)
     share = {name: f"{100 * restored[name] / whole:.1f} %" for name in ("embedding", "components", "noise")}
+    spectra = counted(int(restored["objects"]), "held-out spectrum", "held-out spectra")
     return (
-        f"{share['embedding']} of the variance of {restored['objects']:,} held-out spectra "
+        f"{share['embedding']} of the variance of {spectra} "
         f"({share['components']} with as many principal components, {share['noise']} is noise)"
     )
 

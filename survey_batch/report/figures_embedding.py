@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from survey_batch.core.arrays import F4, F8, Flags
+from survey_batch.core.wording import counted
 from survey_batch.models.classes import class_numbers, classes_among, sequence_length
 from survey_batch.models.neighbour_votes import VOTERS, votes_of
 from survey_batch.models.summary import mean_figure, summary
@@ -42,8 +43,8 @@ def embedding_section(objects: Objects, embedding: F4) -> Section:
     names = [f"principal component {rank} ({100 * part:.0f} % of the variance)" for rank, part in enumerate(share, 1)]
     axes.set_xlabel(names[0], fontsize=8.5)
     axes.set_ylabel(names[1], fontsize=8.5)
-    few = "" if len(shown) == known.sum() else f"{len(shown):,} of {known.sum():,} points, evenly spaced. "
-    words = f"Map of {len(shown):,} objects in the plane of the embedding's two largest principal components"
+    few = "" if len(shown) == known.sum() else f"{len(shown):,} of {counted(known.sum(), 'point')}, evenly spaced. "
+    words = f"Map of {counted(len(shown), 'object')} in the plane of the embedding's two largest principal components"
     return section(
         "Which are alike",
         legend(objects),
@@ -74,9 +75,9 @@ def neighbour_section(objects: Objects, embedding: F4) -> Iterator[Section]:
         "How often neighbours are of one class",
         tag("div", *(card(scores, key, name) for key, name in CARDS.items()), class_="cards"),
         class_table(scores, objects),
-        note=f"{objects.sampled}{scores['objects']:,} objects, each given the commonest label of the {VOTERS} nearest "
-        f"among {len(known):,} labelled objects; visits of its own star are left out. In brackets: 95 % of 2,000 "
-        "bootstrap draws of whole stars.",
+        note=f"{objects.sampled}{counted(scores['objects'], 'object')}, each given the commonest label of the "
+        f"nearest {min(VOTERS, len(known))} among {counted(len(known), 'labelled object')}; visits of its own star are "
+        "left out. In brackets: 95 % of 2,000 bootstrap draws of whole stars.",
     )
 
 

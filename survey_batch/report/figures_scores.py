@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, Index
+from survey_batch.core.wording import counted
 from survey_batch.models.classes import sequence_length
 from survey_batch.models.figures import confusion_figure, coverage_figure, reliability_figure
 from survey_batch.models.summary import probabilistic_summary, summary
@@ -76,7 +77,9 @@ def abstentions(objects: Objects, threshold: float) -> list[Html]:
     known = np.isfinite(objects.confidence)
     number = int(np.sum(known & (objects.predicted == "")))
     share = f" ({100 * number / known.sum():.1f} %)" if known.any() else ""
-    words = f"{number:,} of {int(known.sum()):,} predicted objects{share} were left without a class: their confidence "
+    words = (
+        f"{number:,} of {counted(int(known.sum()), 'predicted object')}{share} left without a class: their confidence "
+    )
     return [tag("p", words, f"is below {threshold:g}. Their probabilities are stored.")]
 
 
@@ -105,7 +108,7 @@ def _left_out(left_out: dict[str, int]) -> str:
 
 def _part(part: Scored, objects: Objects) -> Iterator[Html]:
     scores = part.scores(objects.classes)
-    numbers = f": {scores['objects']:,} objects, {scores['stars']:,} distinct"
+    numbers = f": {counted(scores['objects'], 'object')}, {scores['stars']:,} distinct"
     yield tag("h3", f"Split “{part.split}”" if part.split else "No split", numbers)
     yield tag("p", SPLIT_NOTES.get(part.split, ""), class_="note")
     yield tag("div", *(card(scores, key, name) for key, name in _headlines(scores)), class_="cards")
@@ -130,12 +133,12 @@ def in_words(scores: dict[str, Any], objects: Objects) -> str:
     cells = [np.unravel_index(n, wrong.shape) for n in np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]]
     errors = [f"{wrong[label, best]:,} {names[label]} as {names[best]}" for label, best in cells if wrong[label, best]]
     most = f" The commonest errors: {', '.join(errors)}." if errors else ""
-    return f"Confusion matrix of {counts.sum():,} objects. Predicted as labelled: {', '.join(right)}.{most}"
+    return f"Confusion matrix of {counted(counts.sum(), 'object')}. Predicted as labelled: {', '.join(right)}.{most}"
 
 
 def _reliability_in_words(curve: dict[str, Any]) -> str:
     bins = zip(curve["confidence"], curve["accuracy"], curve["count"], strict=True)
-    words = (f"{right:.2f} at {sure:.2f} ({count:,} objects)" for sure, right, count in bins if count)
+    words = (f"{right:.2f} at {sure:.2f} ({counted(count, 'object')})" for sure, right, count in bins if count)
     return f"Accuracy against confidence: {', '.join(words)}"
 
 

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from survey_batch.core.arrays import F8, Index
 from survey_batch.core.sphere import chord, unit_vectors
+from survey_batch.core.wording import counted
 from survey_batch.report.objects import Objects, spread
 from survey_batch.report.page import Html, Section, plot, section, shape, tag
 from survey_batch.report.style import LINE, SOFT
@@ -172,7 +173,7 @@ def zoom(objects: Objects, patch: Patch, number: int | None = None, figure: Figu
         here = np.isin(shown.members, members)
         axes.scatter(east[here], north[here], s=13 if len(east) < 2000 else 4, **look(objects, name), alpha=0.85)
     which = "" if number is None else f"{number}:  "
-    axes.set_title(f"{which}{patch.ra:.2f}° {patch.dec:+.2f}°\n{len(patch.members):,} objects", fontsize=9)
+    axes.set_title(f"{which}{patch.ra:.2f}° {patch.dec:+.2f}°\n{counted(len(patch.members), 'object')}", fontsize=9)
     axes.invert_xaxis()
     axes.tick_params(labelsize=8)
     axes.set_xlabel(f"east [{unit}]", fontsize=8.5)
@@ -206,7 +207,8 @@ def _in_words(objects: Objects, known: Index, patches: list[Patch]) -> str:
     first = patches[0]
     most = f"most, {len(first.members):,}, about right ascension {first.ra:.1f}°, declination {first.dec:+.1f}°"
     span = f"right ascension {ra.min():.1f}° to {ra.max():.1f}°, declination {dec.min():+.1f}° to {dec.max():+.1f}°"
-    return f"Map of the whole sky: {len(known):,} objects within {span}; {most}. By {objects.group_title}: {groups}"
+    number = counted(len(known), "object")
+    return f"Map of the whole sky: {number} within {span}; {most}. By {objects.group_title}: {groups}"
 
 
 def _patch_in_words(objects: Objects, patch: Patch, number: int) -> str:
@@ -214,7 +216,7 @@ def _patch_in_words(objects: Objects, patch: Patch, number: int) -> str:
     where = f"about right ascension {patch.ra:.2f}°, declination {patch.dec:+.2f}°"
     size = f"{np.ptp(east):.1f} by {np.ptp(north):.1f} {unit}"
     groups = ", ".join(f"{len(members):,} {name or 'none'}" for name, members in by_group(objects, patch.members))
-    return f"Map of patch {number}: {len(patch.members):,} objects {where}, within {size}: {groups}"
+    return f"Map of patch {number}: {counted(len(patch.members), 'object')} {where}, within {size}: {groups}"
 
 
 def _aitoff(ra: F8, dec: F8) -> tuple[F8, F8]:

@@ -15,6 +15,7 @@ from survey_batch.catalog.opening import open_catalog
 from survey_batch.config.job import Job
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.wording import counted
 from survey_batch.models.manifest import Quantity
 from survey_batch.models.scales import forward
 from survey_batch.models.value_figures import intervals_figure, residuals_figure
@@ -54,8 +55,8 @@ def value_section(status: RunStatus, group: zarr.Group, objects: Objects) -> Ite
                 blocks += _part(
                     name, true[here], value[here], None if error is None else error[here], quantities, objects, here
                 )
-    counted = f"{objects.sampled}{known.sum():,} of {len(objects):,} objects have an estimate. "
-    yield section("The estimated quantities", *blocks, note=f"{counted}{_compared(true, quantities)}")
+    there = f"{objects.sampled}{known.sum():,} of {counted(len(objects), 'object')} with an estimate. "
+    yield section("The estimated quantities", *blocks, note=f"{there}{_compared(true, quantities)}")
 
 
 def quantities_of(group: zarr.Group) -> tuple[Quantity, ...]:
@@ -129,7 +130,7 @@ def _part(
 ) -> Iterator[Html]:
     answers = value if error is None else np.concatenate([value, error], axis=1)
     scores = scores_of_values(true, {"classifier": answers}, quantities, objects.star[here], 0)["classifier"]
-    yield tag("h3", f"Split “{split}”" if split else "No split", f": {scores['objects']:,} objects")
+    yield tag("h3", f"Split “{split}”" if split else "No split", f": {counted(scores['objects'], 'object')}")
     yield tag("p", SPLIT_NOTES.get(split, ""), class_="note")
     given = {name: one["points"] for name, one in scores["quantities"].items()}
     figures = [plot(residuals_figure(given, quantities), _in_words(scores["quantities"]))]

@@ -11,6 +11,7 @@ import zarr
 from survey_batch.catalog.stars import group_by_star
 from survey_batch.core.arrays import Index
 from survey_batch.core.status import Status, final_status, usable
+from survey_batch.core.wording import counted
 from survey_batch.report.reading import read_array, read_group, shard_rows
 from survey_batch.report.style import STATUS_COLORS, class_colors
 from survey_batch.report.summary import RunStatus
@@ -124,9 +125,8 @@ class Objects:
     @property
     def sampled(self) -> str:
         """Say which objects these are, if they are not all."""
-        return (
-            "" if len(self) == self.total else f"{len(self):,} of {self.total:,} objects, evenly spaced whole shards. "
-        )
+        part = f"{len(self):,} of {counted(self.total, 'object')}, evenly spaced whole shards. "
+        return "" if len(self) == self.total else part
 
 
 def read_objects(status: RunStatus) -> Objects | None:

@@ -76,8 +76,8 @@ def stage_section(status: RunStatus) -> Html:
 
 def _size(stage: StageStatus) -> str:
     cells = sum(stage.counts.values())
-    bands = f" × {cells // stage.rows} bands" if stage.rows and cells > stage.rows else ""
-    return f"{stage.rows:,} {stage.axis}s{bands}"
+    bands = f" × {wording.counted(cells // stage.rows, 'band')}" if stage.rows and cells > stage.rows else ""
+    return f"{wording.counted(stage.rows, stage.axis)}{bands}"
 
 
 def _bar(stage: StageStatus) -> Html:

@@ -112,7 +112,7 @@ def problem_section(status: RunStatus, problems: Problems, shown: Mapping[int, t
         table(
             ("how many", "stage", "status", "reason"), rows, numeric=(0,), label="Problems by reason", class_="stacked"
         ),
-        *([tag("p", f"{rest:,} more have rarer reasons.")] if rest else []),
+        *([tag("p", f"{rest:,} more with rarer reasons.")] if rest else []),
         tag("details", tag("summary", "See all of one kind"), *_how_to_see_all(path, problems.kinds[0])),
         note="Problems that differ only in numbers, names and files are told once; # stands for what differs.",
     )

@@ -21,11 +21,13 @@ def render(status: RunStatus) -> RenderableType:
 
 def _stage_table(status: RunStatus) -> Table:
     table = Table("stage", "rows", "shards", "statuses", "rows/s", "left", "time left", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"  # a narrow terminal breaks words rather than hide statuses
     for stage in status.stages:
         left = f"{stage.pending:,}" + (f" + {stage.retryable:,} to try again" if stage.retryable else "")
         table.add_row(
             Text(stage.name),
-            f"{stage.rows:,} {stage.axis}s",
+            wording.counted(stage.rows, stage.axis),
             f"{stage.shards_done:,}/{stage.shards:,}",
             stage.said,
             wording.rate(stage.rate) if stage.rate else "",

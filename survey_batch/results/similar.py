@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -9,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
+from survey_batch.core.wording import counted
 from survey_batch.models.neighbours import Metric
 from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.embedding import Vectors, nearest_others, read_vectors
@@ -30,15 +33,17 @@ NEAR, SHORTLIST = 3, 200
 """Most ids that a message suggests, and among how many they are sought."""
 
 
-def similar(job: Job, ids: str | Sequence[str], top: int = TOP, metric: Metric = "euclidean") -> "pd.DataFrame":
+def similar(
+    job: Job | str | PathLike[str], ids: str | Sequence[str], top: int = TOP, metric: Metric = "euclidean"
+) -> "pd.DataFrame":
     """Find the objects most like some others, by their distance in the embedding of the job's predictions.
 
     The search is exact: every object is compared. It needs little memory, however many there are.
 
     Parameters
     ----------
-    job : Job
-        A job whose predictions are an embedding, finished or not.
+    job : Job or str or path
+        A job, or its file, whose predictions are an embedding, finished or not.
     ids : str or sequence of str
         `object_id` of one object or several.
     top : int
@@ -63,7 +68,7 @@ def similar(job: Job, ids: str | Sequence[str], top: int = TOP, metric: Metric =
     --------
     >>> sb.similar(job, "spec-55859-F5902_sp01-034", top=5)  # doctest: +SKIP
     """
-    return find_similar(job, [ids] if isinstance(ids, str) else ids, top, metric).to_pandas()
+    return find_similar(job_of(job), [ids] if isinstance(ids, str) else ids, top, metric).to_pandas()
 
 
 def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = "euclidean") -> pa.Table:
@@ -78,7 +83,7 @@ def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = 
     names = list(dict.fromkeys(map(str, ids)))
     rows = rows_of_ids(job.output, names)
     _check_answered(names, rows, vectors)
-    step(f"comparing {np.count_nonzero(vectors.answered):,} objects")
+    step(f"comparing {counted(int(np.count_nonzero(vectors.answered)), 'object')}")
     parts = [
         _neighbours(vectors, results, names[start : start + QUERIES_AT_ONCE], rows[start : start + QUERIES_AT_ONCE],
                     top, metric)
@@ -134,7 +139,7 @@ def _check_answered(names: Sequence[str], rows: Index, vectors: Vectors) -> None
     has = np.pad(vectors.answered, (0, 1))[np.minimum(rows, len(vectors.answered))]  # the catalogue may have grown
     lacking = [name for name, there in zip(names, has, strict=True) if not there]
     if lacking:
-        more = f" and {len(lacking) - 1} others have" if len(lacking) > 1 else " has"
+        more = f" and {counted(len(lacking) - 1, 'other')} have" if len(lacking) > 1 else " has"
         raise ConfigurationError(
             f"{lacking[0]!r}{more} no embedding: not done yet, or the model could not answer (export --with reason "
             "says why); leave it out"

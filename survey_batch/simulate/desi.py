@@ -11,6 +11,7 @@ from astropy.table import Table
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
 from survey_batch.spectra.synthetic.targets import Target, draw_target, spectrum_of
 from survey_batch.surveys.desi.paths import FIBRES_PER_PETAL, PRODUCTIONS, coadd_path
@@ -70,8 +71,8 @@ def simulate_desi(root: Path, *, objects: int = 400, seed: int = 1) -> Path:
             petal, tile = file // 2 % 10, FIRST_TILE + file // 20
             where_of_tile = {**where, "tileid": tile, "lastnight": NIGHT, "petal": petal}
             tiles += _write(root, "cumulative", where_of_tile, drawn)
-        detail(f"simulating coadds: {first + len(drawn):,} of {objects:,} spectra")
-    logger.info("simulated %d spectra", objects)
+        detail(f"simulating coadds: {first + len(drawn):,} of {counted(objects, 'spectrum', 'spectra')}")
+    logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
     _catalogue(root / "zall-tilecumulative-iron.fits", tiles, {"tileid": "TILEID", "lastnight": "LASTNIGHT"})
     return _catalogue(root / "zall-pix-iron.fits", pixels, {"healpix": "HEALPIX"})
 

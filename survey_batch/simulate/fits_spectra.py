@@ -12,6 +12,7 @@ from astropy.table import Table
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 from survey_batch.spectra.line_list import air_to_vacuum
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
 from survey_batch.spectra.synthetic.targets import draw_target, spectrum_of
@@ -66,7 +67,7 @@ def simulate_fits_spectra(root: Path, *, objects: int = 300, seed: int = 1) -> P
             class_ = "QSO" if target.kind == "QSO" else target.class_
             writer.writerow((number, target.ra, target.dec, class_, target.subclass, target.redshift, name))
             detail(f"simulating spectra: {number + 1:,} of {objects:,}")
-    logger.info("simulated %d spectra", objects)
+    logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
     return root / "catalog.csv"
 
 

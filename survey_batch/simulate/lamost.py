@@ -10,6 +10,7 @@ import numpy as np
 from survey_batch.catalog.identifiers import position_names
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 from survey_batch.simulate.spectrum_files import (
     COADD,
     COEFF0,
@@ -81,7 +82,7 @@ def simulate_lamost(
     for number in range(objects):
         rows.append(_simulate_one(root, number, seed, layout))
         detail(f"simulating spectra: {number + 1:,} of {objects:,}")
-    logger.info("simulated %d spectra", objects)
+    logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
     catalog = root / "catalog.csv"
     lines = ["|".join(COLUMNS), *("|".join(row[name] for name in COLUMNS) for row in rows)]
     catalog.write_text("\n".join(lines) + "\n", encoding="utf-8")

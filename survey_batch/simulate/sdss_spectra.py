@@ -8,6 +8,7 @@ import numpy as np
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 from survey_batch.simulate.fits_bytes import Card, primary_cards, unit
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
 from survey_batch.spectra.synthetic.targets import Target, draw_target, spectrum_of
@@ -60,7 +61,7 @@ def simulate_sdss_spectra(root: Path, *, objects: int = 300, seed: int = 1) -> P
     for number in range(objects):
         rows.append(_simulate_one(root, number, seed))
         detail(f"simulating spectra: {number + 1:,} of {objects:,}")
-    logger.info("simulated %d spectra", objects)
+    logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
     _write(root / "catalog-dr19.csv", [row for row in rows if RELEASES[row["run2d"]] == "dr19"])
     return _write(root / "catalog.csv", [row for row in rows if RELEASES[row["run2d"]] == "dr17"])
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from survey_batch.config.sections.custom import CustomSection
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import LABELS, Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Phase, Stage
@@ -108,8 +109,8 @@ class CustomStage(Stage):
         if found is None or found.dims != variable.dims or found.shape != expected.shape:
             shape = "missing" if found is None else f"of shape {dict(found.sizes)}"
             raise self._wrong(
-                f"variable {variable.name!r} is {shape} in a block of {len(expected)} objects; for one object its "
-                f"dimensions were {variable.dims}, with {expected.shape[1:]} after the object's"
+                f"variable {variable.name!r} is {shape} in a block of {counted(len(expected), 'object')}; for one "
+                f"object its dimensions were {variable.dims}, with {expected.shape[1:]} after the object's"
             )
         if not _fits(found, expected):
             raise self._wrong(

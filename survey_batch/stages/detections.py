@@ -213,7 +213,7 @@ class DetectionsStage(Stage):
             text = f"{len(detections)} sources, and catalog.detect.most is {room}: the faintest are left out"
             block.fail(row, Status.PARTIAL, text, url)
         elif judgement is not None and judgement.psf is None:
-            text = f"only {int(judgement.candidate.sum())} bright single stars: no PSF, and no source is judged"
+            text = f"too few bright single stars ({int(judgement.candidate.sum())}): no PSF, and no source is judged"
             block.fail(row, Status.PARTIAL, text, url)
 
     def cost(self, plan: Plan) -> Cost:

@@ -11,6 +11,7 @@ import zarr
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
+from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
@@ -26,8 +27,12 @@ from survey_batch.store.damage import Damage, DamagedError, damage_told, read_at
 from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
-FEATURES_CPU_SECONDS = 1.5e-3
-"""Estimated time to measure one spectrum of `PIXELS` pixels."""
+FEATURES_CPU_SECONDS = 3.0e-4
+"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 250 us without components, which take 50;
+`benchmarks.line_indices`)."""
+
+SUM_CPU_SECONDS = 4.7e-4
+"""To read, prepare and sum up one of the spectra that components are fitted to (`benchmarks.line_indices`)."""
 
 FIT_SECONDS = 8.0
 """Time for the eigenvectors of the covariance of `PIXELS` pixels (measured: 6 to 7 s on one core), without the sums."""
@@ -100,8 +105,8 @@ class SpectralFeaturesStage(MeasuredStage):
         written = "components" in self.section.model_fields_set
         if most == 0 or (written and asked > most):
             raise ConfigurationError(
-                f"spectral_features.components is {asked}, and there are {spectra} usable objects"
-                f"{' of split train' * has_split} to fit them to: use {most}{' or fewer' * (most > 0)}"
+                f"spectral_features.components is {asked}, to be fitted to {counted(spectra, 'usable object')}"
+                f"{' of split train' * has_split}: use {most}{' or fewer' * (most > 0)}"
             )
 
     def settings_for(self, plan: Plan) -> dict[str, Any]:
@@ -243,10 +248,11 @@ class SpectralFeaturesStage(MeasuredStage):
         pixels = self.wavelength.size
         longer = max(pixels / PIXELS, 1.0)
         moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
+        fitted = min(plan.size("object"), self.section.sample or plan.size("object")) if self.requires_fit else 0
         return Cost(
             worker_bytes=objects * pixels * 60 + moments,
-            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS * longer,
-            start_seconds=FIT_SECONDS * longer**3 if self.section.components else 0.0,
+            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS * longer + fitted * SUM_CPU_SECONDS * longer**2,
+            start_seconds=FIT_SECONDS * longer**3 if self.requires_fit else 0.0,
         )
 
     @property

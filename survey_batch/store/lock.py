@@ -36,11 +36,16 @@ def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[N
     Raises
     ------
     ConfigurationError
-        Another run holds the lock.
+        Another run holds the lock, or the output cannot be made or written into.
     """
     path, me = join(output, LOCK), this_process()
-    make_folder(output)
-    _take(path, me, what, force=force)
+    try:
+        make_folder(output)
+        _take(path, me, what, force=force)
+    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
+        raise ConfigurationError(
+            f"cannot write into {output} ({error.strerror or error}): name another output, or get leave to write there"
+        ) from error
     try:
         yield
     finally:

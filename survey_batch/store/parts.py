@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from survey_batch.core.paths import is_url, join
+from survey_batch.core.wording import counted
 from survey_batch.store.lock import LOCK
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def remove_parts(output: str) -> int:
     for path in found:
         Path(path).unlink(missing_ok=True)
     if found:
-        log.info("%d unfinished files of killed processes removed", len(found), extra={"event": "parts removed"})
+        what = counted(len(found), "unfinished file")
+        log.info("%s of killed processes removed", what, extra={"event": "parts removed"})
     return len(found)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import load_job
+from survey_batch.config.jobfile import job_of
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
+from survey_batch.core.wording import counted
 from survey_batch.lazy.products import open_product
 from survey_batch.models.adopted import OUTPUTS, SCORES, Adopted
 from survey_batch.models.artifact import sha256
@@ -137,7 +138,7 @@ def adopt(
     PlanMismatchError
         The product was made with other settings than the job's.
     """
-    wanted = job if isinstance(job, Job) else load_job(fspath(job))
+    wanted = job_of(job)
     source, target = Path(model), _target(folder, wanted, replace=replace)
     family = _family(source)
     step(f"reading {source}")
@@ -153,7 +154,7 @@ def adopt(
     draft = family(_draft(family, rows, product, keys, steps), {}, loaded)
     draft.source = source
     prepared = check_inputs(draft, rows.block)
-    step(f"asking the model about {len(rows)} objects")
+    step(f"asking the model about {counted(len(rows), 'object')}")
     found = first_answers(draft, prepared)
     columns = None if keys["outputs"] == "embedding" else draft.manifest.columns
     used, width = chosen_outputs(found, int(prepared["possible"].sum()), columns, _names(take))

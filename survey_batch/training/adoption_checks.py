@@ -8,6 +8,7 @@ import numpy as np
 
 from survey_batch.core.arrays import F4, Variables
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.adopted import Adopted, not_probabilities
 from survey_batch.models.input_layout import Array
 from survey_batch.models.input_pipeline import Step, begin, run_steps
@@ -42,9 +43,9 @@ def check_inputs(model: Adopted, block: Variables) -> Variables:
     prepared = model.prepared(block)
     if not prepared["possible"].any():
         raise ConfigurationError(
-            f"none of the first {len(prepared['possible'])} objects of {model.recipe.product} has all its values after "
-            "preprocessing; spectra and cutouts have missing pixels (NaN): fill them with nan:zero, nan:mean or "
-            "nan:interpolate, as in your training"
+            f"no object of {model.recipe.product} has all its values after preprocessing, out of the first "
+            f"{len(prepared['possible']):,}; spectra and cutouts have missing pixels (NaN): fill them with nan:zero, "
+            "nan:mean or nan:interpolate, as in your training"
         )
     return prepared
 
@@ -54,8 +55,8 @@ def _check_features(model: Adopted, block: Variables) -> None:
     given = run_steps(begin(block, model.recipe), model.steps).names.get("feature", ())
     if model.feature_names and given and model.feature_names != given:
         raise ConfigurationError(
-            f"the model was trained on {len(model.feature_names)} features by name, and {model.recipe.product} gives "
-            f"{len(given)} others or in another order; this selects its own: --preprocess "
+            f"the model was trained on {counted(len(model.feature_names), 'feature')} by name, and "
+            f"{model.recipe.product} gives {len(given)} others or in another order; this selects its own: --preprocess "
             f"select:{','.join(model.feature_names)}"
         )
 
@@ -131,8 +132,8 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
     answers = model.predict_prepared(prepared, len(prepared["possible"]))
     if not np.isfinite(answers[prepared["possible"]]).all():
         raise ConfigurationError(
-            f"the model's answers are not finite for {np.sum(~np.isfinite(answers).all(axis=1))} of {len(answers)} "
-            "objects: is the preprocessing as in your training?"
+            f"the model's answers are not finite for {np.sum(~np.isfinite(answers).all(axis=1))} of "
+            f"{counted(len(answers), 'object')}: is the preprocessing as in your training?"
         )
     return answers
 

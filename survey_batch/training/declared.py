@@ -98,8 +98,8 @@ def chosen_outputs(
     listed = ", ".join(f"{name} {values.shape}" for name, values in found.items())
     if missing := [name for name in wanted if name not in widths]:
         raise ConfigurationError(
-            f"the model has no output {missing[0]!r} with a row for each object; for {rows} objects it answers with "
-            f"{listed}"
+            f"the model has no output {missing[0]!r} with a row for each object; for {counted(rows, 'object')} it "
+            f"answers with {listed}"
         )
     fits = {columns, 1} if columns == 2 else {columns}
     ways = [list(wanted)] if wanted else [list(widths), *([name] for name in widths)]
@@ -111,4 +111,6 @@ def chosen_outputs(
         return alone[0], sum(widths[name] for name in alone[0])
     needs = "any number of columns" if columns is None else counted(columns, "column")
     why = "several fit; name the ones to use" if alone else "none fits"
-    raise ConfigurationError(f"the answer needs {needs}, and for {rows} objects the model answers with {listed}: {why}")
+    raise ConfigurationError(
+        f"the answer needs {needs}, and for {counted(rows, 'object')} the model answers with {listed}: {why}"
+    )

@@ -87,7 +87,7 @@ def _by_neighbours(job: Job, classifier: Classifier[Any], split: str, prior: Pri
     data = read_labelled(job, recipe.product, recipe.variables, needed=False)
     classes = classes_among(data.label)
     if len(classes) < 2:
-        there = f"all {len(data):,} labelled objects are {classes[0]}" if classes else "no usable object has a label"
+        there = f"all labels ({len(data):,}) are {classes[0]}" if classes else "no usable object has a label"
         raise ConfigurationError(
             f"an embedding is scored by the labels of neighbours, and {there} in {job.output}: set catalog.label to a "
             "column with classes, at least of some objects"

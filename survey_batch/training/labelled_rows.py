@@ -16,6 +16,7 @@ from survey_batch.config.job import Job
 from survey_batch.core.arrays import Flags, Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
+from survey_batch.core.wording import counted
 from survey_batch.lazy.datasets import made_of
 from survey_batch.lazy.products import open_product
 from survey_batch.models.labelled import TEXTS, Labelled
@@ -93,13 +94,13 @@ def read_labelled(
         )
     if pending:
         log.warning(
-            "%d of %d rows of %s in %s are not done yet and are not used: finish the run first", pending, len(status),
-            product, job.output,
+            "%d of %s of %s in %s not done yet and not used: finish the run first", pending,
+            counted(len(status), "row"), product, job.output,
         )  # fmt: skip
     known = usable(status) & (wanted | (not labels))
     kept = np.flatnonzero(known & (data["split"].to_numpy() == split) if split else known)
     what = _wanted(classes, quantities)
-    log.info("%d of %d objects are usable and have %s", known.sum(), len(known), what)
+    log.info("%d of %s usable with %s", known.sum(), counted(len(known), "object"), what)
     if targets is None:
         _tell_of_other_labels(label[usable(status) & (label != "") & ~known], classes or ())
     if len(kept) == 0 and needed:
@@ -159,8 +160,8 @@ def _tell_of_other_labels(labels: npt.NDArray[np.object_], classes: tuple[str, .
         counts = Counter(map(str, labels)).most_common()
         named = ", ".join(f"{number} {name}" for name, number in counts[:LABELS_NAMED])
         log.warning(
-            "%d objects have a label that is no class of the classifier (%s), and are not used: %s%s",
-            len(labels), ", ".join(classes), named, ", …" if len(counts) > LABELS_NAMED else "",
+            "%s not used, with a label that is no class of the classifier (%s): %s%s",
+            counted(len(labels), "object"), ", ".join(classes), named, ", …" if len(counts) > LABELS_NAMED else "",
         )  # fmt: skip
 
 

@@ -3,18 +3,20 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from survey_batch.config.job import Job
+from survey_batch.config.jobfile import job_of
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
-from survey_batch.core.wording import duration
+from survey_batch.core.wording import counted, duration
 from survey_batch.models.awaited import check_step, check_training
 from survey_batch.models.base import Classifier
 from survey_batch.models.classes import classes_among
@@ -52,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 @one_thread()
-def train(job: Job, progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
+def train(job: Job | str | PathLike[str], progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 
     The model is trained on split `train`. Its temperature, or the scale of its errors, is fitted on split `validation`
@@ -64,7 +66,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     Parameters
     ----------
     job
-        A job that has run the stage of the product that this kind of classifier reads.
+        A job, or its file, that has run the stage of the product that this kind of classifier reads.
     progress
         Called with a sentence about each step.
     report
@@ -82,6 +84,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     PlanMismatchError
         The product was made with another catalogue, other labels, another split or other settings than the job's.
     """
+    job = job_of(job)
     section = train_table(job, predict=False)
     family = family_of(section.kind, section.variant)
     family.check_environment()
@@ -111,7 +114,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
     training = {**_training_record(data, parts), **left_out}
     section = _without_patience(job, section, progress)
     parts = _with_held_out(parts, section)
-    progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
+    progress(f"training on {counted(len(parts['train']), 'object')}, {len(np.unique(parts['train'].star)):,} distinct")
     fit = partial(family.fit, section=section, classes=classes)
     if (Path(section.classifier) / MANIFEST).exists():
         progress(f"the classifier in {section.classifier} will be replaced")
@@ -127,7 +130,7 @@ def train(job: Job, progress: Report = log.info, report: Report | None = None) -
         scores: dict[str, Any] = {**judge.named(), **judge.fitted(classifier.manifest), "training": training}
         write_folder(classifier, scores, Path(section.classifier))  # before scoring, which may fail
         if len(parts["test"]):
-            progress(f"testing on {len(parts['test'])} objects")
+            progress(f"testing on {counted(len(parts['test']), 'object')}")
             scores["test"] = scores_of_split(classifier, parts["train"], parts["test"], section)
         if section.folds and len(data):
             progress(f"cross-validating in {section.folds} folds, grouped by star")
@@ -161,7 +164,7 @@ def _learnable(
     if unlearnt:
         progress(f"no usable training object is of {', '.join(unlearnt)}: the classifier does not know these classes")
     if useless:
-        progress(f"{useless} training objects are of these classes, and cannot be used: {family.why_not}")
+        progress(f"{counted(useless, 'training object')} of these classes cannot be used: {family.why_not}")
     left_out = {
         "classes_without_training_objects": unlearnt,
         "classes_left_out": [name for name in family.only_classes or () if name not in classes],
@@ -177,7 +180,7 @@ def _answers(family: type[Classifier[Any]], data: Labelled, section: TrainingSec
     usable = known.take(valid_rows_of(family, known, family.recipe_of(known, section)))
     if len(known) and not len(usable):
         raise ConfigurationError(
-            f"none of the {len(known)} labelled objects of split train can be used, so nothing can be learnt: "
+            f"no labelled object of split train can be used, out of {len(known):,}, so nothing can be learnt: "
             f"{family.why_not} ({section.kind} reads {', '.join(family.variables_of(section))} of the product "
             f"{family.product_of(section)!r})"
         )
@@ -217,7 +220,9 @@ def _calibrated(
     held_out, section = parts["validation"], fit.section
     judge = judge_of_model(classifier.manifest, section.prior)
     if len(held_out):
-        workspace.report(f"fitting {judge.calibrates} to the predictions for {len(held_out):,} held-out objects")
+        workspace.report(
+            f"fitting {judge.calibrates} to the predictions for {counted(len(held_out), 'held-out object')}"
+        )
         answers = predict_rows(classifier, held_out)
     elif len(parts["train"]):
         held_out = parts["train"].take(valid_rows_of(type(classifier), parts["train"], classifier.recipe))
@@ -240,7 +245,8 @@ def _training_record(data: Labelled, parts: dict[str, Labelled]) -> dict[str, An
     shared = np.intersect1d(parts["train"].star, parts["test"].star)
     held_out = parts["validation"]
     if len(shared):
-        log.warning("%d stars have visits in both train and test: the test scores are too high", len(shared))
+        many = counted(len(shared), "star")
+        log.warning("%s with visits in both train and test: the test scores are too high", many)
     return {
         "fingerprint": parts["train"].fingerprint(),
         "validation_fingerprint": held_out.fingerprint() if len(held_out) else None,

@@ -10,6 +10,7 @@ import numpy as np
 from survey_batch.config.job import Job
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.wording import counted
 from survey_batch.models.base import Classifier
 from survey_batch.models.cross_validation import hold_out
 from survey_batch.models.fitted import valid_part
@@ -49,8 +50,8 @@ def train_unlabelled(
     data = valid_part(family, data, family.recipe_of(data, section))
     if len(data) < (least := OBJECTS_OF_A_DIMENSION * section.dimensions):
         raise ConfigurationError(
-            f"{len(data)} objects can be trained on, and {section.dimensions} dimensions need {least} at least: lower "
-            f"train.dimensions, or list more objects; of those left out: {family.why_not}"
+            f"{counted(len(data), 'object')} can be trained on; train.dimensions = {section.dimensions} takes {least} "
+            f"at least: lower it, or list more objects; of those left out: {family.why_not}"
         )
     parts = _parts(data, section)
     training = {
@@ -58,14 +59,14 @@ def train_unlabelled(
         "objects": {name: part.counts() for name, part in parts.items()},
         "stars": len(np.unique(data.star)),
     }
-    progress(f"training on {len(parts['train'])} objects, {len(np.unique(parts['train'].star))} of them distinct")
+    progress(f"training on {counted(len(parts['train']), 'object')}, {len(np.unique(parts['train'].star)):,} distinct")
     with opened(Path(section.classifier), settings_fingerprint(section, training), report) as workspace:
         model, _ = trained_once(
             workspace,
             lambda: family.fit(parts["train"], section, validation=parts["validation"], workspace=workspace),
         )
         assert isinstance(model, SpectrumEmbedding)  # noqa: S101 - the family's
-        progress(f"testing on {len(parts['test'])} objects")
+        progress(f"testing on {counted(len(parts['test']), 'object')}")
         scores = reconstruction_scores(model, parts["train"], parts["test"])
         recipe = model.recipe.model_copy(update={"made": dict(data.made)})
         training["reconstruction"] = scores

@@ -40,8 +40,10 @@ def test_the_gpu_that_may_be_used_is_asked_and_no_other(tmp_path, monkeypatch):
     tool.write_text('#!/bin/sh\ncase "$1" in --id=3) echo 250;; --id=0) echo 7;; *) echo "[N/A]";; esac\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    for visible, said, memory in (("3,5", 250, "262 MB"), ("", 7, "7 MB"), ("9", None, "-")):
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    for visible, said, memory in (("3,5", 250, "262 MB"), ("", None, "-"), (None, 7, "7 MB"), ("9", None, "-")):
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
         assert asked_gpu("memory.used") == said
         assert gpu.device_memory() == memory
 

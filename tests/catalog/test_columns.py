@@ -102,6 +102,16 @@ def test_columns_that_may_be_meant_as_well_are_named():
     assert notes("ra", "dec", "RA_1", "snr", "S_N_R", columns={"ra": "ra", "snr": "snr"}) == []
 
 
+def test_proper_motions_that_are_not_applied_are_told_where_images_are_cut_by_position():
+    columns = ("ra", "dec", "pmRA", "pmDE", "parallax")
+    (note,) = notes(*columns)
+    assert "proper motions (pmRA, pmDE) not applied" in note
+    opened, asked = source(*columns), section()
+    lamost = archive_section(survey="lamost", root="/archive", layout="flat")
+    found = {"ra": "ra", "dec": "dec"}
+    assert not list(column_notes(opened, found, asked, lamost.survey))
+
+
 def test_a_vector_that_stands_before_what_is_read_is_told_of():
     (note,) = notes("ra", "dec", Column("sn_median", vector=True), "snr_r")
     assert note == "'sn_median' is ignored (vectors, not one value per row): 'snr_r' is read as snr"

@@ -1,5 +1,6 @@
 import gzip
 
+import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.table import MaskedColumn
@@ -98,6 +99,28 @@ def test_columns_separated_by_blanks_are_refused_in_words(tmp_path):
         read_sky(path)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["# objid ra dec class", "  1 64.2 1.1 STAR"],
+        ["#   1 NUMBER    Running object number", "#   2 ALPHA_J2000    [deg]", "   1  64.2211589"],
+        ["1 64.2 1.1", "2 64.3 1.1"],
+    ],
+)
+def test_rows_between_blanks_are_no_message_of_a_server(tmp_path, lines):
+    path = tmp_path / "catalogue.txt"
+    path.write_text("\n".join([*lines, ""]))
+    with pytest.raises(ConfigurationError, match="separated by blanks .*save it as CSV"):
+        read_sky(path)
+
+
+def test_a_column_that_is_read_as_both_ra_and_dec_is_refused(tmp_path):
+    path = tmp_path / "c.csv"
+    path.write_text("\n".join(sky_lines()))
+    with pytest.raises(ConfigurationError, match="column 'ra' of .* is read as ra and as dec: name one for each"):
+        read_sky(path, columns={"dec": "RA"})
+
+
 def test_columns_of_one_name_are_told_apart_and_the_job_chooses(tmp_path):
     path = tmp_path / "catalogue.csv"
     names, *rows = sky_lines()
@@ -111,3 +134,16 @@ def test_columns_of_one_name_are_told_apart_and_the_job_chooses(tmp_path):
 
 def test_a_second_column_of_a_name_takes_no_name_that_is_there():
     assert find_header("a,a,a#2,a\n1,2,3,4\n", "url").names == ("a", "a#3", "a#2", "a#4")
+
+
+def test_a_unit_in_the_name_of_a_position_is_heeded(tmp_path):
+    path = tmp_path / "c.csv"
+    rows = [
+        f"{name},{float(ra) / 15!r},{float(np.radians(dec))!r},1006,301,6,11"
+        for name, ra, dec in zip(IDS, RA, DEC, strict=True)
+    ]
+    path.write_text("\n".join(["objid,RA (hours),DErad,run,rerun,camcol,field", *rows]))
+    named = {"ra": "RA (hours)", "dec": "DErad"}
+    assert_read(read_sky(path, columns=named))
+    catalog = read_sky(path, columns=named, units={"ra": "deg", "dec": "rad"})
+    np.testing.assert_allclose(catalog.table["ra"].to_numpy(), RA / 15, rtol=1e-12)

@@ -60,12 +60,12 @@ def test_a_column_has_the_type_that_is_declared_or_is_text(described, kind):
     assert column.vector == ("subtype" in described)
 
 
-def test_masks_in_columns_of_their_own_are_refused_by_name():
+def test_masks_in_columns_of_their_own_are_known_by_name():
     meta = [
         "meta:",
         "  __serialized_columns__:",
-        "    snr: {__class__: MaskedColumn, data: {name: snr}, mask: {name: snr.mask}}",
+        "    n: {__class__: MaskedColumn, data: {name: n}, mask: {name: n.mask}}",
+        "    ra: {__class__: Quantity, value: {data: {name: ra}, mask: {name: ra.mask}}}",
     ]
-    lines = [*YAML[:-1], *meta]
-    with pytest.raises(ConfigurationError, match=r"keeps masks in separate columns \(snr\.mask\)"):
-        ecsv_description([f"# {line}" for line in lines], "c.ecsv")
+    columns, _ = described_columns([*YAML[:-1], *meta], "c.parquet")
+    assert {name: column.mask for name, column in columns.items()} == {"ra": "ra.mask", "n": "n.mask"}

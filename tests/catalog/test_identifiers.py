@@ -95,7 +95,9 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
         name = odd.removesuffix(".0")  # a whole number like the others, though negative
         assert catalog.table["object_id"].to_pylist()[:3] == ["101005", name, "101007"]
         assert catalog.table["obsid"].to_pylist() == ["101005", name, "101007", ""]
-        assert any("1 of 4 rows hold something else" in note for note in catalog.notes) == (odd in ("28762.5", "abc"))
+        assert any("what 1 of 4 rows held besides is kept" in note for note in catalog.notes) == (
+            odd in ("28762.5", "abc")
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -148,7 +150,7 @@ def test_few_ids_of_floating_point_that_have_lost_digits_are_made_anew_with_a_no
     catalog = read_catalog(CatalogSection(path=str(path)), SDSS)
     assert catalog.table["object_id"].to_pylist()[2:] == ["5", "6", "7"]
     assert catalog.table["object_id"][0].as_py().startswith("000094-1-0011-J")
-    assert "1 of 5 ids have more digits than that holds" in catalog.notes[0]
+    assert "1 of 5 ids with more digits than that holds" in catalog.notes[0]
 
 
 @pytest.mark.parametrize("nothing", ["-9999", "-9999.0", "-1.0", "0.0", "-1", "0"])
@@ -162,4 +164,4 @@ def test_a_number_that_stands_for_no_id_is_missing_and_nothing_else(tmp_path, no
         "J003600.00+010000.0",
         *(name.removesuffix(".0") for name in ids),
     ]
-    assert catalog.notes == ("1 of 4 rows have no usable id: one is made from the position",)
+    assert catalog.notes == ("1 of 4 rows without a usable id: one is made from the position",)

@@ -76,7 +76,7 @@ def test_ids_that_a_survey_writes_for_no_object_are_none():
     spectra = {"plate": [266, 266], "mjd": [51630, 51630], "fiberid": [7, 8]}
     rows = objects(["-9999", "0"], name="objid", **spectra)
     assert name_objects(rows, SDSS).to_pylist() == ["0266-51630-0007", "0266-51630-0008"]
-    assert rows.notes == ["2 of 2 rows have no usable id: one is made from plate-mjd-fiberid"]
+    assert rows.notes == ["2 of 2 rows without a usable id: one is made from plate-mjd-fiberid"]
     assert name_objects(objects(["-9999", "0"], name="id", **spectra), SDSS).to_pylist() == ["0266-51630-0007", "0"]
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.positions import read_positions
 from survey_batch.catalog.source import Rows
+from survey_batch.core.errors import ConfigurationError
 
 
 def read(ra, dec, needed=True):
@@ -43,10 +44,22 @@ def test_a_position_may_be_missing_only_where_it_is_not_needed():
     [
         ("12:30:00", 'ra is not a number in degrees; if it is sexagesimal, say so: [catalog] units = {ra = "sex'),
         ("187,5", "ra is not a number in degrees; numbers need a decimal point, not a comma"),
+        ("1.875D+02", "ra is not a number in degrees; the exponent needs an E, not a D"),
+        ("\N{MINUS SIGN}1.5", "ra is not a number in degrees; the minus sign needs to be a hyphen"),
+        ("187.5\N{DEGREE SIGN}", "ra is not a number in degrees; leave out the degree sign"),
+        (
+            '="187.5"',
+            "ra is not a number in degrees; it is a formula of a spreadsheet: save the column as plain numbers",
+        ),
         ("east", "ra is not a number in degrees"),
     ],
 )
 def test_text_that_is_no_number_says_what_it_looks_like(text, hint):
     _, _, (problem, other) = read([text, "1"], ["0", "0"])
-    assert problem.startswith(f"RA = '{text}'; {hint}")
+    assert problem.startswith(f"RA = {text!r}; {hint}")
     assert other == ""
+
+
+def test_positions_in_half_precision_are_refused():
+    with pytest.raises(ConfigurationError, match=r"column 'RA' \(ra\) is in half precision.*double precision"):
+        read(pa.array([187.5], pa.float16()), [0.0])

@@ -96,7 +96,7 @@ def test_a_line_with_a_wrong_number_of_fields_is_an_invalid_row_in_its_place(wri
 
 
 def test_a_file_of_which_most_lines_do_not_fit_is_refused(write):
-    with pytest.raises(ConfigurationError, match=r"3 of 3 rows .* do not fit its header"):
+    with pytest.raises(ConfigurationError, match=r"does not fit its header in 3 of 3 rows"):
         read(write(HEADER, *(f"{row}," for row in ROWS)))
 
 
@@ -210,7 +210,7 @@ def test_a_catalogue_of_the_other_survey_is_recognised(write):
         (HEADER.encode(), "no rows: check that the query found something"),
         (b"PAR1 but not really", "cannot read .*Parquet"),
         (b"SIMPLE  =                    T", "cannot read"),
-        (HEADER.encode() + b"\nx,,,,,,,", "none of the 1 rows"),
+        (HEADER.encode() + b"\nx,,,,,,,", "no row of .* can be used, out of 1;"),
         ((HEADER + "\n").encode() + b"\xe9," + ROWS[0].encode()[2:], "save it as UTF-8"),
     ],
 )
@@ -303,7 +303,7 @@ def test_real_lamost_catalogue(real_data):
     assert Counter(column(catalog, "label")) == labels
     assert len(set(column(catalog, "object_id"))) == 312
     assert column(catalog, "object_id")[0] == column(catalog, "obsid")[0] == "701001"
-    assert catalog.notes == ("111 of 312 rows have no usable id: one is made from lmjd-planid-spid-fiberid",)
+    assert catalog.notes == ("111 of 312 rows without a usable id: one is made from lmjd-planid-spid-fiberid",)
     assert set(column(catalog, "problem")) == {""}
 
 
@@ -347,6 +347,16 @@ def test_a_word_for_nothing_is_no_class_and_is_counted(write, tmp_path, word, fo
     catalog = read(path, label="class")
     assert column(catalog, "label") == ["STAR", "GALAXY", "STAR", "", ""]
     assert any(f"column 'class' (label): rows without a class: {word!r} in 2" in note for note in catalog.notes)
+
+
+def test_classes_that_differ_in_case_or_quotation_marks_alone_are_told(write):
+    labels = ["STAR", "star", "'STAR'", "QSO", "Galaxy", "galaxy", "STAR", ""]
+    rows = [f"r{place},10,{place},301,94,1,11,{label}" for place, label in enumerate(labels)]
+    catalog = read(write(HEADER, *rows), label="class")
+    assert column(catalog, "label") == labels
+    star, galaxy = (note for note in catalog.notes if "differ only in case" in note)
+    assert "\"'STAR'\" in 1, 'STAR' in 2, 'star' in 1;" in star
+    assert "'Galaxy' in 1, 'galaxy' in 1;" in galaxy
 
 
 def test_an_empty_label_needs_no_note(write):

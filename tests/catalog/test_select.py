@@ -49,7 +49,7 @@ def test_conditions_choose_rows_and_every_other_row_is_counted(read, conditions,
     assert set(catalog.counts.left_out) <= {f"select.{name}" for name in conditions} | {
         f"select.magnitudes.{band}" for band in conditions.get("magnitudes", ())
     }
-    assert any(f"{5 - len(chosen)} of 5 rows are left out" in note for note in catalog.notes)
+    assert any(f"{5 - len(chosen)} of 5 rows left out" in note for note in catalog.notes)
 
 
 def test_rows_keep_their_place_in_the_file(read):
@@ -65,7 +65,7 @@ def test_a_chosen_row_that_cannot_be_used_stays_and_says_why(read):
 
 
 def test_a_choice_of_nothing_is_refused_with_the_reasons(read):
-    with pytest.raises(ConfigurationError, match=r"none of the 5 rows .* 5 by select.labels"):
+    with pytest.raises(ConfigurationError, match=r"no row of .* is chosen, out of 5: 5 by select.labels"):
         read(select={"labels": ["O"]})
 
 

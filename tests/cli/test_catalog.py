@@ -34,7 +34,7 @@ def job(command, tmp_path):
 def test_a_table_of_counts_and_the_files(command, job, tmp_path):
     code, out, _ = command("catalog", job)
     assert code == 0
-    assert "2940 of 3000 rows are left out" in " ".join(out.split())
+    assert "2,940 of 3,000 rows left out" in " ".join(out.split())
     lines = [line.split() for line in out.splitlines()]
     assert next(line for line in lines if line[:1] == ["class"])[1:] == [
         "in", "file", "selected", "sampled", "train", "validation", "test"

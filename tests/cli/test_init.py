@@ -4,7 +4,10 @@ import os
 
 import pytest
 
+from survey_batch.cli.questions import _understood
 from survey_batch.config.jobfile import load_job
+from survey_batch.config.survey import find_survey
+from survey_batch.core.errors import ConfigurationError
 from tests.lamost_files import make_archive
 from tests.terminal import CTRL_C, in_terminal
 
@@ -40,6 +43,27 @@ def test_a_catalogue_that_is_not_there_is_told_and_may_come_later(command, archi
     assert code == 0
     assert f"there is no file {archive}/later.csv yet: put it there, or correct catalog.path in {path}" in out
     assert "there is no file" not in command("init", archive / "b.toml", *options(archive))[1]
+
+
+def test_variables_in_the_path_of_a_catalogue_are_those_of_the_job_file(command, archive, monkeypatch):
+    monkeypatch.setenv("LISTS", str(archive / "archive"))
+    monkeypatch.delenv("LOST", raising=False)
+    _, out, _ = command("init", archive / "a.toml", *options(archive), "--catalog", "$LISTS/catalog.csv")
+    assert "note" not in out
+    assert 'path = "$LISTS/catalog.csv"' in " ".join((archive / "a.toml").read_text().split())
+    _, out, _ = command("init", archive / "b.toml", *options(archive), "--catalog", "${LISTS}/later.csv")
+    assert f"there is no file {archive}/archive/later.csv yet" in out
+    _, out, _ = command("init", archive / "c.toml", *options(archive), "--catalog", "$LOST/catalog.csv")
+    assert "$LOST/catalog.csv names the environment variable LOST, which is not set: export it" in out
+
+
+def test_the_columns_of_a_catalogue_below_a_variable_are_understood(archive, monkeypatch, capsys):
+    monkeypatch.setenv("LISTS", str(archive / "archive"))
+    monkeypatch.delenv("LOST", raising=False)
+    assert "obsid" in _understood("$LISTS/catalog.csv", find_survey("lamost"), None)
+    assert "recognised: ra, dec" in capsys.readouterr().out
+    with pytest.raises(ConfigurationError, match="LOST, which is not set"):
+        _understood("$LOST/catalog.csv", find_survey("lamost"), None)
 
 
 def test_answers_in_a_terminal_make_the_same_file_as_options(command, archive):

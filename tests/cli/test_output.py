@@ -153,3 +153,13 @@ def test_in_a_pipe_a_row_of_a_table_is_one_line_unless_a_width_is_asked_for(monk
         monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
         output._console(stderr=False).print(table)
         assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_in_a_pipe_a_long_reason_does_not_make_the_other_lines_long(monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr(output, "console", output._console(stderr=False))
+    table = Table("how many", "reason", box=None, title="problems", title_justify="left")
+    table.add_row("1", "short")
+    table.add_row("2", "word " * 100)
+    output.Answer().show(table)
+    assert max(map(len, capsys.readouterr().out.splitlines()[:3])) < 30

@@ -142,7 +142,7 @@ def test_stages_that_do_not_fit_are_refused_before_the_catalogue_is_read(command
         (["archive.root={folder}/none"], "none is not a folder here: correct it"),
         (
             ['stages=["spectra", "features"]', "spectral_features.components=20"],
-            "there are 8 usable objects to fit them to: use 7 or fewer",
+            "to be fitted to 8 usable objects: use 7 or fewer",
         ),
         (
             ['stages=["spectra", "features"]', "spectral_features.blocks=9000"],

@@ -1,6 +1,7 @@
 """Workers of this machine."""
 
 import asyncio
+import multiprocessing
 import os
 import sys
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from survey_batch.cluster import connect
 from survey_batch.cluster.base import Size
 from survey_batch.cluster.local import GONE_SECONDS, LostWorkers
 from survey_batch.config.job import ClusterSection
-from survey_batch.core.errors import SurveyBatchError
+from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from tests.patience import PATIENCE
 
 
@@ -87,3 +88,9 @@ def test_other_workers_take_over_on_the_same_scheduler():
         assert connection.size() == Size(1, 3, gpu=True)
         assert client.dashboard_link == dashboard
         assert client.submit(lambda: "done", resources={"GPU": 1}).result(timeout=PATIENCE) == "done"
+
+
+def test_a_daemonic_process_which_may_not_start_workers_is_told_so(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(ConfigurationError, match=r"forbids in a daemonic process.*use .*ProcessPoolExecutor"):
+        connect(ClusterSection(workers=1)).__enter__()

@@ -143,6 +143,19 @@ def test_environment_variables_in_paths_are_expanded(job_file, monkeypatch):
     assert (job.output, job.archive.cache) == ("/scratch/me/run", "/scratch/me/cache")
 
 
+def test_environment_variables_in_the_path_of_a_second_list_are_its_own(job_file, monkeypatch):
+    monkeypatch.setenv("SCRATCH", "/scratch/me")
+    job = load_job(job_file(GOOD), ["catalog.match.path=$SCRATCH/second.csv"])
+    assert job.catalog.match.path == "/scratch/me/second.csv"
+    monkeypatch.delenv("SCRATCH")
+    assert "catalog.match" not in problems_of(job_file(GOOD), "catalog.path=$SCRATCH/first.csv")
+
+
+@pytest.mark.parametrize("key", ["output", "catalog.path", "archive.root"])
+def test_an_empty_path_is_refused_by_its_key(job_file, key):
+    assert f"{key}: it is empty: name a path or an address" in problems_of(job_file(GOOD), f"{key}= ")
+
+
 def test_an_environment_variable_that_is_not_set_is_refused(job_file, monkeypatch):
     monkeypatch.delenv("SCRATCH", raising=False)
     text = GOOD.replace("runs/", "$SCRATCH/")
@@ -157,6 +170,20 @@ def test_invalid_toml_names_the_line_and_shows_it(job_file, text, line, shown):
     message = problems_of(job_file(text))
     assert f"line {line}: not valid TOML" in message
     assert message.endswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a = 1\na = 2\n", "it is in the file already; write it once"),
+        ("[a]\nb = 1\n[a]\n", "it is in the file already; write it once"),
+        ("a = [1]\n[[a]]\n", "it is in the file already; write it once"),
+        ('a = "D:\\spectra"\n', "write a path with \\ in single quotes, or with /"),
+        ("a = frames\n", "text needs quotes"),
+    ],
+)
+def test_what_to_do_about_invalid_toml_depends_on_what_is_wrong(job_file, text, hint):
+    assert hint in problems_of(job_file(text))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_a_job_is_shown_in_one_line():
 
 
 def test_a_plan_is_shown_in_one_line_whatever_its_size():
-    assert repr(plan(2000)) == "<Plan of test: 2,000 objects; 1 unusable rows; 0 fields; 250 shards of objects>"
+    assert repr(plan(2000)) == "<Plan of test: 2,000 objects; 1 unusable row; 0 fields; 250 shards of objects>"
 
 
 def test_a_summary_is_shown_in_one_line():

@@ -1,8 +1,16 @@
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import survey_batch
 from survey_batch.core.wording import counted, duration, rate, size
+
+PLURALS = "rows|objects|files|fields|shards|workers|spectra|stars|columns|tasks|features|dimensions|requests"
+BARE = re.compile(rf"(\{{len\([^{{}}]*\)[^{{}}]*\}}|\{{[^{{}}]*:,\}}|%d)( [a-z-]+)? ({PLURALS})\b")
+"""A number in a message before a plural that is one also where the number is 1."""
 
 SECONDS = {"s": 1, "min": 60, "h": 3600, "days": 86400}
 
@@ -11,6 +19,12 @@ SECONDS = {"s": 1, "min": 60, "h": 3600, "days": 86400}
 def test_a_noun_is_singular_of_one_thing_only(number, text):
     assert counted(number, "file") == text
     assert counted(2, "class", "classes") == "2 classes"
+
+
+def test_every_message_counts_in_words_that_fit_a_single_thing():
+    package = Path(survey_batch.__file__).parent
+    found = {path.relative_to(package): BARE.search(path.read_text()) for path in package.rglob("*.py")}
+    assert {path: match[0] for path, match in found.items() if match} == {}
 
 
 @pytest.mark.parametrize(

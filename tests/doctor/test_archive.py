@@ -8,7 +8,7 @@ from survey_batch.core.findings import Site, State
 from survey_batch.doctor.archive import archive_answers, judge
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.trial import fetch_one, sample_rows
-from survey_batch.simulate import simulate_sdss
+from survey_batch.simulate import simulate_fits_spectra, simulate_sdss
 from tests.jobs import lamost_job, sdss_job
 from tests.lamost_files import make_archive
 from tests.servers import BUSY, PAGE, free_ports, http_server
@@ -50,8 +50,16 @@ def test_a_missing_file_is_no_missing_archive(keys, tmp_path):
 def test_an_archive_without_any_of_the_files_is_laid_out_otherwise(keys, tmp_path):
     finding = look(keys, tmp_path, layout="plan")
     assert finding.state == State.FAILED
-    assert finding.found.startswith("none of 3 files could be read")
+    assert finding.found.startswith("no file could be read, out of 3")
     assert "archive.layout" in finding.advice
+
+
+def test_a_key_that_makes_files_readable_is_what_to_set(tmp_path):
+    catalog = simulate_fits_spectra(tmp_path / "files", objects=4, seed=1)
+    archive = {"survey": "fits-spectra", "root": str(tmp_path / "files"), "medium": "vacuum"}
+    finding = look({"catalog": {"path": str(catalog)}, "archive": archive}, tmp_path)
+    assert "the job does not say the unit of the product: set archive.flux_unit = " in finding.found
+    assert finding.advice == "set archive.flux_unit as it says"
 
 
 @pytest.mark.parametrize(("fault", "said"), [(PAGE, "expected FITS"), (BUSY, "503")])

@@ -63,6 +63,11 @@ def test_where_something_was_found_before_nothing_is_watched_or_taken_back(made)
     ("status", "reason", "said"),
     [
         (Status.UNREADABLE, "no spectrum in it", "can be read, .*The files are there: see what they hold"),
+        (
+            Status.UNREADABLE,
+            'set archive.layout = "plan"',
+            "can be read, .*Set archive.layout as the reason says, and run",
+        ),
         (Status.FAILED, "the reader failed with KeyError", "came through, .*Mend what it names"),
     ],
 )

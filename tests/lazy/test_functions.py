@@ -119,7 +119,7 @@ def test_components_are_learnt_from_the_training_split_alone():
     ("call", "said"),
     [
         (lambda: composites(cutouts(), bands="xyz"), "asks for band x, y, z, but the cutouts have 'gri'"),
-        (lambda: composites(cutouts(), colour="irg"), r"^composites\.colour: Extra inputs"),
+        (lambda: composites(cutouts(), colour="irg"), r"^composites\.colour is not a key of"),
         (lambda: composites(cutouts().drop_vars("band")), "neither a dimension 'wavelength' nor a coordinate 'band'"),
         (lambda: composites(cutouts().isel(object=3), bands="irg"), r"no dimension 'object'; keep it with isel"),
         (lambda: features(spectra(), cutouts()), "components must be a dataset with principal components"),
@@ -136,7 +136,7 @@ def test_a_dataset_without_the_classifier_s_variables_is_refused(tmp_path):
     write_folder(tmp_path / "model")
     with pytest.raises(ConfigurationError, match="takes the product 'spectra'; the dataset lacks its variables flux"):
         predict(spectra().drop_vars("flux"), tmp_path / "model")
-    with pytest.raises(ConfigurationError, match=r"^predictions\.threshold: "):
+    with pytest.raises(ConfigurationError, match=r"^predictions\.threshold is 2; must be"):
         predict(spectra(), tmp_path / "model", threshold=2)
 
 

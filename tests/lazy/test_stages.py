@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.config.sections.images import CutoutsSection
+from survey_batch.config.sections.spectra import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.lazy.stages import image_stage, spectral_stage, valid
 from survey_batch.spectra.grid import log_grid
@@ -62,7 +63,23 @@ def test_bands_and_size_are_those_of_the_dataset():
     assert not stage.other("cutouts").section.ivar
 
 
-def test_a_wrong_setting_is_named_by_its_table():
-    with pytest.raises(ConfigurationError, match=r"^cutouts\.size: Input should be a valid integer"):
-        valid("cutouts", CutoutsSection, {"size": "big"})
+@pytest.mark.parametrize(
+    ("table", "kind", "settings", "said"),
+    [
+        ("cutouts", CutoutsSection, {"size": "big"}, "cutouts.size is 'big', but must be a whole number"),
+        ("cutouts", CutoutsSection, {"sice": 5}, r"cutouts.sice is not a key of \[cutouts\] \(did you mean 'size'\?\)"),
+        (
+            "spectral_features",
+            SpectralFeaturesSection,
+            {"smoothing_window": 4},
+            "spectral_features.smoothing_window must be odd",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_told_in_the_words_of_a_job_file(table, kind, settings, said):
+    with pytest.raises(ConfigurationError, match=f"^{said}"):
+        valid(table, kind, settings)
+
+
+def test_a_right_setting_is_taken():
     assert valid("cutouts", CutoutsSection, {"size": 5}).size == 5

@@ -24,12 +24,15 @@ ARCHIVE = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root":
 def test_a_worker_that_should_have_a_gpu_and_has_none_says_what_it_saw(tmp_path, monkeypatch, gpu, seen, refused):
     monkeypatch.setattr(devices, "visible_gpus", lambda _: seen)
     monkeypatch.setattr(devices, "backend", lambda: "tensorflow")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     job = lamost_job(ARCHIVE, tmp_path, ("spectra",), cluster={"kind": "slurm", "workers": 1, "gpu": gpu})
     if not refused:
         devices.prepare_gpu(job.cluster)
         return
-    with pytest.raises(ConfigurationError, match=r"sees no GPU: Keras runs on tensorflow, CUDA_VISIBLE_DEVICES is '0'"):
+    with pytest.raises(ConfigurationError, match=r"sees no GPU: Keras runs on tensorflow, CUDA_VISIBLE_DEVICES is 3, "):
+        devices.prepare_gpu(job.cluster)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ConfigurationError, match=r"CUDA_VISIBLE_DEVICES is empty, which hides every GPU, SLURM job"):
         devices.prepare_gpu(job.cluster)
 
 

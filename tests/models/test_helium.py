@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.archive.decompress import LAMOST_CEILING, decompress
-from survey_batch.models.helium import HELIUM, MEASURED, HeliumRule, absorbed, cooled, equivalent_widths, strengths
+from survey_batch.config.sections.train_spectral_type import SpectralTypeTraining
+from survey_batch.models.helium import (
+    HELIUM,
+    MEASURED,
+    SEEN,
+    HeliumRule,
+    absorbed,
+    cooled,
+    equivalent_widths,
+    strengths,
+)
 from survey_batch.models.published_spectral_type import PublishedSpectralType
 from survey_batch.models.recipe import Grid
 from survey_batch.models.spectral_convolution import SpectralConvolution
@@ -89,8 +99,15 @@ def test_every_variant_that_can_name_an_o_star_obeys(family):
     assert HELIUM.items() <= family.recipe_of(data, None).steps.items()
 
 
-def test_a_classifier_whose_recipe_has_no_such_step_has_no_rule(trained, labels):
-    assert set(trained.prepared(make_block(labels[:3], 1))) == {"inputs", "possible"}
+def test_a_classifier_whose_recipe_has_no_such_step_has_no_rule(labels, wavelength):
+    section, data = SpectralTypeTraining(classifier="-"), labelled(make_block(labels, 1), labels, wavelength=wavelength)
+    untrained, _ = SpectralConvolution.prepare_fit(data, section, None, 0)
+    rows = make_block(labels[:3], 1)
+    assert SEEN in untrained.prepared(rows)
+    others = {name: value for name, value in untrained.recipe.steps.items() if name not in HELIUM}
+    recipe = untrained.recipe.model_copy(update={"steps": others})
+    untrained.manifest = untrained.manifest.model_copy(update={"recipe": recipe})
+    assert SEEN not in untrained.prepared(rows)
 
 
 def test_empirical_o_stars_show_both_and_b_stars_no_ionised_helium(real_data):

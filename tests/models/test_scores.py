@@ -19,7 +19,7 @@ def test_objects_that_were_not_classified_are_left_out_of_all_and_counted():
 
 def test_nothing_classified_is_an_error_that_says_so():
     data, probability = labelled()
-    with pytest.raises(ConfigurationError, match="none of 60 objects could be classified"):
+    with pytest.raises(ConfigurationError, match="no object could be classified, out of 60"):
         scores_of(data, {"classifier": np.full_like(probability, np.nan)}, CLASSES, 1)
 
 

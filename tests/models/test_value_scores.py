@@ -51,7 +51,7 @@ def test_objects_without_an_estimate_are_counted_and_none_at_all_are_refused():
     answer = np.full((6, 2), 1.0)
     answer[2] = np.nan
     assert value_scores(data, {"classifier": answer}, 0)["not_classified"] == 1
-    with pytest.raises(ConfigurationError, match="none of 6 objects"):
+    with pytest.raises(ConfigurationError, match="no object has an estimate, out of 6"):
         value_scores(data, {"classifier": np.full((6, 2), np.nan)}, 0)
 
 

@@ -41,8 +41,8 @@ def test_archive_and_gpus_are_told_of(monitor):
     monitor.scheduler.workers = {"a": SimpleNamespace(server_id="1", name="1", metrics=metrics)}
     text = archive(monitor)
     assert "1.0 MB" in text
-    assert "1,200 requests, 3 of them retries" in text
-    assert "1 GPUs, 50% busy" in text
+    assert "1,200 requests, retries among them: 3" in text
+    assert "1 GPU, 50% busy" in text
 
 
 def test_the_page_follows_the_run(monitor):

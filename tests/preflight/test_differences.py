@@ -76,9 +76,9 @@ def test_a_catalogue_that_was_edited_is_named_by_its_rows_and_values(keys, tmp_p
         keys, tmp_path / "out"
     )
     path.write_text("".join(text.splitlines(keepends=True)[:-1]))
-    assert "catalog: 1 of 8 rows are no longer there: '1007'. A catalogue may grow" in refused(keys, tmp_path / "out")
+    assert "catalog: 1 of 8 rows is no longer there: '1007'. A catalogue may grow" in refused(keys, tmp_path / "out")
     path.write_text(text.replace("1003|", "2003|"))
-    assert "catalog: 1 of 8 rows are no longer there: '1003'. A catalogue may grow" in refused(keys, tmp_path / "out")
+    assert "catalog: 1 of 8 rows is no longer there: '1003'. A catalogue may grow" in refused(keys, tmp_path / "out")
 
 
 def test_rows_that_vanished_are_named_also_where_others_were_added_or_changed(keys, tmp_path):

@@ -1,5 +1,6 @@
 """A trial of a few files of the archive: which rows, how many attempts, and when it ends."""
 
+from traceback import extract_tb
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.core.status import Status
+from survey_batch.core.tracebacks import INNER, OUTER
 from survey_batch.preflight import trial
 from survey_batch.preflight.trial import fetch_one, knock, sample_rows
 from survey_batch.stages.base import Block
@@ -89,6 +91,18 @@ def test_an_archive_that_does_not_answer_is_asked_for_all_files_at_once(answers)
     assert sorted(answer.status for answer in knock(job, ROWS)) == [Status.OK, Status.UNREACHABLE, Status.UNREACHABLE]
     answers(Status.NOT_FOUND)
     assert [answer.status for answer in knock(job, ROWS)] == [Status.NOT_FOUND]
+
+
+def test_an_error_from_very_deep_calls_is_short_enough_to_be_sent_to_the_client(monkeypatch):
+    def deep(_job, calls):
+        if calls:
+            deep(_job, calls - 1)
+        raise LookupError("nothing there")
+
+    monkeypatch.setattr(trial, "_fetch", deep)
+    with pytest.raises(LookupError, match="nothing there") as found:
+        knock(sdss_job("c", "https://example.org", "out"), [600])
+    assert len(extract_tb(found.tb)) <= OUTER + INNER + 1  # and the caller
 
 
 def test_a_survey_whose_frames_are_not_stored_is_tried_with_objects(monkeypatch):

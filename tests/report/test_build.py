@@ -113,7 +113,7 @@ def test_the_page_says_whose_predictions_they_are(predicted):
         "spectral-type · lines",
         "1,050 objects: A 100, G 900, M 50",
         "sha256 0123456789ab…",
-        "2 stars have visits in both training and test",
+        "2 stars with visits in both training and test",
         "0.900 [0.600, 0.980]",
         "equal shares",
         "keras 3.15.1",
@@ -138,7 +138,7 @@ def test_pictures_of_any_classes_have_their_sure_rights_and_wrongs(tmp_path, pro
     assert f"Example {product}" in page.titles
     assert "The classifier" not in page.titles  # the product does not say whose predictions it holds
     assert "Predicted differently from the label, the surest of 2" in page.text
-    assert "8 of 40 predicted objects (20.0 %) were left without a class" in page.text
+    assert "8 of 40 predicted objects (20.0 %) left without a class" in page.text
     assert "no class: below the threshold" in page.text  # among the most uncertain
     assert page.text.count(f"{product[:-1].capitalize()} of object-") == 2 + 4 + len(classes) * (2 - (len(classes) > 7))
 

@@ -46,7 +46,7 @@ def test_the_page_has_the_map_the_model_and_the_scores(embedded):
         "The strangest of 24",
         "outlier score",
         "How often neighbours are of one class",
-        "24 objects, each given the commonest label of the 5 nearest among 24 labelled objects",
+        "24 objects, each given the commonest label of the nearest 5 among 24 labelled objects",
         "accuracy of the vote",
         "dimensions 3",
         "1,200 objects",

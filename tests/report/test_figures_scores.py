@@ -57,7 +57,7 @@ def test_abstentions_are_counted_and_objects_still_scored_by_their_most_probable
     objects = predicted(["A", "G", "M", "A"], [0, 1, 2, 1], ["test"] * 4)
     objects.predicted[:3] = ""
     (made,) = score_section(objects, threshold=0.7)
-    assert "3 of 4 predicted objects (75.0 %) were left without a class: their confidence is below 0.7" in made
+    assert "3 of 4 predicted objects (75.0 %) left without a class: their confidence is below 0.7" in made
     assert "<b>0.750</b><span>accuracy" in made
 
 

@@ -65,7 +65,7 @@ def test_estimates_are_compared_with_the_columns_of_the_catalogue(tmp_path):
     assert "teff [K], errors times 1.3, feh" in text
     assert "temperature 1.25" not in text, "of probabilities"
     assert "0.0123" in text, "the training's own figures"
-    assert "23 of 24 objects have an estimate" in text
+    assert "23 of 24 objects with an estimate" in text
     assert "Compared with the catalogue's teff, feh" in text
     assert "Split “test”: 11 objects" in text
     assert re.search(r"feh 0.5 .* beyond ", text), "bias and the limit of outliers"

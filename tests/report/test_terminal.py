@@ -68,3 +68,15 @@ def test_problems_are_listed_with_how_old_they_are():
 def test_counts_are_words():
     assert stage().said == "100 ok"
     assert stage(created=False).said == "not started"
+
+
+def test_a_narrow_terminal_breaks_lines_and_hides_nothing():
+    one = stage(pending=30, retryable=5, rate=12.0)
+    console = Console(width=40, record=True, file=io.StringIO())
+    console.print(render(status(one)))
+    assert "…" not in console.export_text()
+
+
+def test_a_stage_of_one_row_is_counted_in_the_singular():
+    one = StageStatus("cutouts", "object", 1, {"ok": 1}, 0, 0, 1, 1, True)
+    assert " 1 object " in shown(status(one))

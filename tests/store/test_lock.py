@@ -7,6 +7,7 @@ import time
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.store import lock
 from survey_batch.store.lock import locked
 from tests.patience import PATIENCE
 
@@ -166,3 +167,13 @@ def race(output, trials, starters=6):
 def test_of_many_that_meet_a_dead_lock_one_takes_it_over(tmp_path):
     assert race(tmp_path, 100) == [1] * 100
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["make_folder", "create_bytes"])
+def test_an_output_that_may_not_be_written_into_is_told(tmp_path, monkeypatch, step):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(lock, step, refuse)
+    with pytest.raises(ConfigurationError, match=r"cannot write into .* \(Permission denied\): name another output"):
+        locked(str(tmp_path)).__enter__()

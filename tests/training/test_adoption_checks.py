@@ -94,7 +94,7 @@ def test_rows_that_all_lack_values_are_refused_with_the_steps_that_fill_them(tmp
     model = model_of(linear(tmp_path / "m.onnx", np.ones((40, 3))))
     given = block()
     given["flux"][:, 3] = np.nan
-    with pytest.raises(ConfigurationError, match=r"none of the first 5 objects .* nan:zero"):
+    with pytest.raises(ConfigurationError, match=r"no object of .*, out of the first 5; .* nan:zero"):
         check_inputs(model, given)
 
 

@@ -69,7 +69,7 @@ def test_before_anything_is_done_the_advice_is_to_finish_the_run(make):
 
 def test_labels_that_are_no_class_are_told_of(make, caplog):
     rows_of(make({1: Status.UNREADABLE}), classes=("A", "M"))
-    assert "7 objects have a label that is no class of the classifier (A, M), and are not used: 7 G" in caplog.text
+    assert "7 objects not used, with a label that is no class of the classifier (A, M): 7 G" in caplog.text
     caplog.clear()
     rows_of(make())
     assert "no class" not in caplog.text

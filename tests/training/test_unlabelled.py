@@ -71,5 +71,5 @@ def test_too_few_objects_for_the_dimensions_are_refused(tmp_path, wavelength, mo
     monkeypatch.setattr(unlabelled, "OBJECTS_OF_A_DIMENSION", 40)
     job = make_embedding_job(tmp_path)
     write_product(job, wavelength, np.full(ROWS, ""))
-    with pytest.raises(ConfigurationError, match="2 dimensions need 80 at least: lower train.dimensions"):
+    with pytest.raises(ConfigurationError, match="train.dimensions = 2 takes 80 at least: lower it"):
         train(job)

@@ -8,6 +8,7 @@ from survey_batch.catalog.match.partners import Partners
 from survey_batch.catalog.match.position import BEYOND
 from survey_batch.config.job import MatchSection
 from survey_batch.core.arrays import Index
+from survey_batch.core.wording import counted
 
 SUSPECT = 0.1
 """Share of the partners that may be there by chance before a note warns of it."""
@@ -27,7 +28,7 @@ def about_partners(partners: Partners, match: MatchSection, path: str) -> Iterat
     matched = np.flatnonzero(partners.row >= 0)
     how = f"within {match.radius_arcsec:g} arcsec" if match.by == "position" else "with the same identifier"
     middle = f"; the median separation is {_median(partners, matched):.2g} arcsec" if _apart(partners, matched) else ""
-    yield f"{len(matched):,} of {len(partners.row):,} rows have a partner in {match.path} {how}{middle}"
+    yield f"{len(matched):,} of {counted(len(partners.row), 'row')} with a partner in {match.path} {how}{middle}"
     lack = "a position" if match.by == "position" else "an identifier, or with one that has lost digits"
     for unknown, rows, whose in (
         (partners.own_unknown, len(partners.row), path),

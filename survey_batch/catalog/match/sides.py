@@ -22,6 +22,7 @@ from survey_batch.catalog.source import Choice, Source
 from survey_batch.config.job import CatalogSection, MatchSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 
 Known = Mapping[str, Sequence[str]]
 """Our names of the columns that a survey knows, and the names by which they go in files."""
@@ -71,7 +72,7 @@ class Side:
         for rows in self.source.batches(sorted(set(names.values()))):
             yield Draft(rows, names, self.angles)
             read += rows.table.num_rows
-            detail(f"matching: {read:,} rows of {self.source.url}")
+            detail(f"matching: {counted(read, 'row')} of {self.source.url}")
 
 
 def own_side(own: Source, section: CatalogSection, match: MatchSection, known: Known) -> Side:

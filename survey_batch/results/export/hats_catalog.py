@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sorting import Sorter
 from survey_batch.core.versions import own_version
+from survey_batch.core.wording import counted
 from survey_batch.results.export.joined import OURS, Joined
 from survey_batch.results.export.names import parquet_names
 from survey_batch.results.export.parquet_table import file_metadata
@@ -54,7 +55,7 @@ def write_hats(table: Joined, path: Path) -> None:
         source = staged(table, Path(scratch))
         counts = _counts(source)
         if missing := table.rows - int(counts.sum()):
-            table.changes.note(f"{missing} rows without a position are not in the HATS catalogue", RA)
+            table.changes.note(f"{counted(missing, 'row')} without a position left out of the HATS catalogue", RA)
         if not counts.any():
             raise ConfigurationError(
                 "no row has a position, and a HATS catalogue is divided by it: choose another format"

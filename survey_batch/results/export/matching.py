@@ -20,6 +20,7 @@ from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches
+from survey_batch.core.wording import counted
 from survey_batch.planning.stored import read_plan_part, to_numpy
 from survey_batch.store.schema import Array
 
@@ -176,8 +177,8 @@ def _refuse_moved(chosen: pa.Table, plan: pa.Table, plan_rows: Array, catalog: C
         raise ConfigurationError(
             f"object {chosen['object_id'][first].as_py()!r} (row {chosen['row'][first]}) of {catalog.path} is at ra, "
             f"dec = {ra:.6f}, {dec:.6f} deg, and at {ra_made:.6f}, {dec_made:.6f} deg in "
-            f"{output}; {moved.size} of {chosen.num_rows} rows differ: this is another catalogue, or it changed since "
-            "the run: name the one that the run read"
+            f"{output}; {moved.size:,} of {counted(chosen.num_rows, 'row')} differing: this is another catalogue, or "
+            "it changed since the run: name the one that the run read"
         )
 
 

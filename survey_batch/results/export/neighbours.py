@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from survey_batch.core.steps import step
+from survey_batch.core.wording import counted
 from survey_batch.planning.stored import planned_rows, read_plan_part
 from survey_batch.results.embedding import nearest_others, read_vectors
 from survey_batch.results.export.parts import Part, to_column
@@ -43,7 +44,9 @@ def neighbour_columns(output: str) -> Part:
         distances = np.full(found.shape, np.nan)
         asked = np.flatnonzero(vectors.answered[rows])
         for start in range(0, len(asked), QUERIES_AT_ONCE):
-            step(f"finding neighbours of {rows.start + start:,} and later of {len(vectors.answered):,} objects")
+            step(
+                f"finding neighbours of {rows.start + start:,} and later of {counted(len(vectors.answered), 'object')}"
+            )
             here = asked[start : start + QUERIES_AT_ONCE]
             near = nearest_others(vectors, here + rows.start, COUNT)
             found[here], distances[here] = near.rows, near.distances

@@ -5,7 +5,8 @@ astropy writes the metadata. Its rows take a second for each thousand; ours are 
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,6 +43,7 @@ JSON_TEXT = "as JSON text"
 SAID = {NAN: "", BLANKS: "", JSON: JSON_TEXT}
 """What FITS' words for a change become: VOTable tells NaN and empty text from NULL."""
 OPEN, CLOSE = b'<DATA>\n<BINARY2>\n<STREAM encoding="base64">\n', b"</STREAM>\n</BINARY2>\n</DATA>\n"
+_ID = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 LINE_BYTES = 57
 """Bytes in a line of 76 base64 letters."""
 
@@ -206,6 +208,18 @@ def _write_base64(file: Any, parts: Iterator[bytes]) -> None:
     file.write(base64.encodebytes(rest))
 
 
+def _ids(names: Sequence[str]) -> list[str]:
+    """Return the names that XML can hold as identifiers, by which astropy calls columns; numbers for the others."""
+    fit = {name for name in names if _ID.fullmatch(name) and not name.startswith(PREFIX)}
+    ids = []
+    for number, name in enumerate(names, 1):
+        known_by = name if name in fit else f"column_{number}"
+        while name not in fit and known_by in fit:
+            known_by += "_"
+        ids.append(known_by)
+    return ids
+
+
 def _metadata(table: Joined, names: list[str], fields: list[pa.Field], columns: list[_Column]) -> tuple[bytes, bytes]:
     """Let astropy write all but the rows; return what comes before and after them."""
     from astropy.io.votable import tree
@@ -218,9 +232,9 @@ def _metadata(table: Joined, names: list[str], fields: list[pa.Field], columns: 
     resource.tables.append(element)
     if lines := table.changes.lines():
         element.description = "\n".join(lines)
-    for number, (name, field, column) in enumerate(zip(names, fields, columns, strict=True), 1):
+    for name, known_by, field, column in zip(names, _ids(names), fields, columns, strict=True):
         own = tree.Field(
-            file, ID=f"column_{number}", name=name, datatype=column.datatype, arraysize=column.arraysize,
+            file, ID=known_by, name=name, datatype=column.datatype, arraysize=column.arraysize,
             unit=column.unit or said(field, UNIT) or None, ucd=said(field, UCD) or None,
         )  # fmt: skip
         own.description = said(field, DESCRIPTION) or None

@@ -17,6 +17,7 @@ from survey_batch.archive.fits_headers import check_columns
 from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
+from survey_batch.core.wording import counted
 from survey_batch.images.frame import AnyWcs, DistortedWcs, Frame, FrameWcs
 from survey_batch.images.wcs import pixel_to_sky, tangent_plane
 from survey_batch.surveys.fits_images.units import factor_of, linear
@@ -130,7 +131,7 @@ def _is_image(one: Hdu) -> bool:
     """Tell whether an HDU holds an image of two dimensions; further ones may have length 1."""
     shape = one.shape if one.is_image else ()
     if math.prod(shape) > MOST_PIXELS:
-        raise UnreadableError(f"{_name(one)} says that it holds {math.prod(shape):,} pixels: damaged")
+        raise UnreadableError(f"{_name(one)} says that it holds {counted(math.prod(shape), 'pixel')}: damaged")
     return len(shape) >= 2 and math.prod(shape) > 0 and math.prod(shape[:-2]) == 1
 
 

@@ -19,6 +19,7 @@ from survey_batch.catalog.values import to_float, to_text
 from survey_batch.config.key_columns import POSITION, CatalogRows
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError, UnreadableError
+from survey_batch.core.wording import counted
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs
 from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, tile_names
@@ -58,8 +59,8 @@ def find_tiles(
     rows.notes.append(f"rows that name no image have it from their positions, by archive.tiles ({archive.tiles})")
     if tiles.left_out:
         rows.notes.append(
-            f"archive.tiles: {tiles.left_out:,} rows of {archive.tiles} lack a value: positions that only these tiles "
-            "cover end as outside"
+            f"archive.tiles: {counted(tiles.left_out, 'row')} of {archive.tiles} without a value: positions that only "
+            "these tiles cover end as outside"
         )
     reject_outside(rows, found, nameless, "image")
     index = pa.array(np.where(found.index >= 0, found.index, 0), mask=found.index < 0)

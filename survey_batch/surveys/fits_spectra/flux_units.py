@@ -15,6 +15,10 @@ AS_IS = "as-is"
 KEEP = f'archive.flux_unit = "{AS_IS}" keeps the numbers of each file'
 
 
+AGAIN = "and survey-batch run --retry unreadable then reads those that were set aside"
+"""What follows where `as-is` takes the place of no unit: the product goes on, and its rows are final."""
+
+
 def is_flux_density(text: str) -> bool:
     """Tell whether astropy knows a unit, and as one of flux density."""
     try:
@@ -36,7 +40,7 @@ def refuse_unit(given: str) -> None:
         return
     convert = f'set archive.flux_unit = "{given}", or another unit to convert to; ' if is_flux_density(given) else ""
     raise UnreadableError(
-        f"its fluxes are in {given!r}, and the job does not say the unit of the product: {convert}{KEEP}"
+        f"its fluxes are in {given!r}, and the job does not say the unit of the product: {convert}{KEEP}, {AGAIN}"
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from survey_batch.core.errors import InvalidError, UnreadableError
+from survey_batch.core.wording import counted
 from survey_batch.surveys.fits_spectra.axis import VACUUM
 from survey_batch.surveys.fits_spectra.layouts import Found
 
@@ -42,7 +43,8 @@ def load(raw: bytes, row: int) -> Found:
             said = str(error).split("\n")[0]
             raise UnreadableError(f"no layout of spectra known here or to specutils ({said})") from error
     if len(found) != 1 and not 0 <= row < len(found):
-        raise InvalidError(f"the file has {len(found)} spectra, and the catalogue names spectrum {row}, counted from 0")
+        there = counted(len(found), "spectrum", "spectra")
+        raise InvalidError(f"the file has {there}, and the catalogue names spectrum {row}, counted from 0")
     one = found[row if len(found) > 1 else 0]
     axis, flux = one.spectral_axis, one.flux
     if flux.ndim > 1:

@@ -4,6 +4,7 @@ import numpy as np
 
 from survey_batch.config.key_columns import CatalogRows
 from survey_batch.core.arrays import I8
+from survey_batch.core.wording import counted
 
 
 def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
@@ -34,8 +35,8 @@ def find_fields(rows: CatalogRows, key: dict[str, I8], path: str) -> None:
     rows.notes.append(f"rows without run, camcol and field have them from their positions, by archive.fields ({path})")
     if footprint.left_out:
         rows.notes.append(
-            f"archive.fields: {footprint.left_out:,} rows of {path} lack a number or have impossible bounds: positions "
-            "that only these fields cover end as outside"
+            f"archive.fields: {counted(footprint.left_out, 'row')} of {path} without a number or with impossible "
+            "bounds: positions that only these fields cover end as outside"
         )
     for name, values in key.items():
         values[found.index >= 0] = footprint.key[name][found.index[found.index >= 0]]

@@ -49,7 +49,7 @@ def test_labels_come_from_the_second_list_and_all_else_from_the_catalogue(read):
     said = " ".join(catalog.notes)
     assert "taken from" in said
     assert "redshift (z), label (class)" in said
-    assert "2 of 3 rows have a partner" in said
+    assert "2 of 3 rows with a partner" in said
     assert "the median separation is 0.72 arcsec" in said
     assert "ignored" not in said
 

@@ -43,7 +43,7 @@ def test_rows_are_sorted_by_pixel_and_those_without_a_position_are_left_out_with
     assert found["µ"].to_pylist() == [1, 3]
     # The first and the last row lie in the base pixels 0 and 11 (HEALPix, Gorski et al. 2005, figure 4).
     assert (found["_healpix_29"].to_numpy() >> 58).tolist() == [0, 11]
-    assert table.changes.lines() == ["sb_ra: 2 rows without a position are not in the HATS catalogue"]
+    assert table.changes.lines() == ["sb_ra: 2 rows without a position left out of the HATS catalogue"]
     properties = (tmp_path / "two.hats" / "hats.properties").read_text()
     assert "hats_nrows=2" in properties.replace(" ", "")
 

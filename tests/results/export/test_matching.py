@@ -106,7 +106,7 @@ def test_an_object_has_moved_if_it_is_more_than_an_arcsecond_away_on_the_sky(tmp
     if not moved:
         assert matched(job).plan_rows.tolist() == [0]
         return
-    with pytest.raises(ConfigurationError, match=r"object '2000' \(row 0\) .* 1 of 1 rows differ: this is another"):
+    with pytest.raises(ConfigurationError, match=r"object '2000' \(row 0\) .* 1 of 1 row differing: this is another"):
         matched(job)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from astropy.io.votable import parse
+from astropy.table import Table
 
 from survey_batch.results.export import staging
 from survey_batch.results.export.changes import Changes
@@ -110,3 +111,12 @@ def test_names_meanings_changes_and_provenance_are_told(tmp_path):
     assert element.description == "s: fields are columns of their own: s.a"
     infos = parse(io.BytesIO((tmp_path / "t.vot").read_bytes())).resources[0].infos
     assert {info.name: info.value for info in infos} == {"survey_batch.version": "1 < 2"}
+
+
+def test_astropy_calls_columns_by_their_names_where_xml_has_such_identifiers(tmp_path):
+    names = ["ra", "RA", "column_4", "µ", "ra#2", "_x.y-z", "2mass", "survey_batch.job"]
+    written({name: [number] for number, name in enumerate(names)}, tmp_path)
+    table = Table.read(tmp_path / "t.vot")
+    assert table.colnames == ["ra", "RA", "column_4", "column_4_", "column_5", "_x.y-z", "column_7", "column_8"]
+    assert list(table[0]) == list(range(8))
+    assert Table.read(tmp_path / "t.vot", use_names_over_ids=True).colnames == names

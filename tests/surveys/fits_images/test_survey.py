@@ -83,7 +83,7 @@ def test_a_table_that_makes_no_sense_is_refused(keys, said):
         (
             "ra,dec\n10.001,0.001\n",
             ["J004000.23+000003.6"],
-            "1 of 1 rows have no usable id: one is made from the position",
+            "1 of 1 row without a usable id: one is made from the position",
         ),
         ("source_id,ra,dec\n18446744073709551615,10,0\n", ["18446744073709551615"], None),
     ],

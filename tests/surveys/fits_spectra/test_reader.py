@@ -240,6 +240,7 @@ def test_units_are_not_mixed_unless_the_job_says_so(unit, said):
     with pytest.raises(UnreadableError, match="its fluxes are in ") as refused:
         read(in_units(unit))
     assert said in str(refused.value)
+    assert str(refused.value).endswith("run --retry unreadable then reads those that were set aside")
     with pytest.raises(UnreadableError, match="the job does not say the unit of the product"):
         read(spec()[0])
 

@@ -86,7 +86,7 @@ def test_rows_of_the_list_that_are_no_fields_are_told(archive, catalog_of):
     (archive / "damaged.csv").write_text("\n".join([*lines[:2], "9001,301,3,101,bad", *lines[3:]]) + "\n")
     rows = [{name: row[name] for name in ("objid", "ra", "dec")} for row in sources(archive)]
     notes = catalog_of(rows, "damaged.csv").notes
-    assert [note for note in notes if "archive.fields: 1 rows of" in note and "end as outside" in note]
+    assert [note for note in notes if "archive.fields: 1 row of" in note and "end as outside" in note]
 
 
 def test_without_the_list_the_message_names_it(archive, catalog_of):
