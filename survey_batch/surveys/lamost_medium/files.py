@@ -6,7 +6,7 @@ columns decide how a table is read, never a release:
 a. `LOGLAM` (log10 of the wavelength), one number in each row;
 b. `WAVELENGTH` [Angstrom], vectors in a single row.
 
-Either may come in the shape of the other. Both have FLUX, IVAR and ANDMASK.
+Either may come in the shape of the other. Both have FLUX, IVAR and ORMASK, and some ANDMASK.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,8 @@ from survey_batch.surveys.lamost.files import checked_header, mask_bits
 ARMS = ("COADD_B", "COADD_R")
 """Tables of the arms, from blue to red."""
 
-NEEDED = ("FLUX", "IVAR", "ANDMASK")
+NEEDED = (("FLUX",), ("IVAR",), ("ANDMASK", "ORMASK"), ("WAVELENGTH", "LOGLAM"))
+"""Columns of a table; of alternatives, the first that it has."""
 
 
 class Arm(NamedTuple):
@@ -79,14 +80,13 @@ def _arm(name: str, table: Unit) -> Arm | None:
     """Read one arm; None if its table has no rows."""
     rows = table.rows()
     columns = {column.upper(): column for column in rows.dtype.names or ()}
-    axis = next((column for column in ("WAVELENGTH", "LOGLAM") if column in columns), None)
-    lacking = [column for column in NEEDED if column not in columns]
-    if axis is None or lacking:
-        wanted = ", ".join([*lacking, *([] if axis else ["WAVELENGTH or LOGLAM"])])
-        raise UnreadableError(f"table {name} has no column {wanted}; it has {', '.join([*columns][:20])}")
+    chosen = [next((column for column in choice if column in columns), "") for choice in NEEDED]
+    if lacking := [" or ".join(choice) for choice, column in zip(NEEDED, chosen, strict=True) if not column]:
+        raise UnreadableError(f"table {name} has no column {', '.join(lacking)}; it has {', '.join([*columns][:20])}")
     if not len(rows):
         return None
-    found = {column: _numbers(name, table, columns[column], rows) for column in (axis, *NEEDED)}
+    found = {column: _numbers(name, table, columns[column], rows) for column in chosen}
+    axis = chosen[-1]
     if len({values.size for values in found.values()}) > 1 or found[axis].size < 2:
         sizes = ", ".join(f"{values.size} of {column}" for column, values in found.items())
         raise UnreadableError(f"columns of table {name} differ in length, or have less than two pixels: {sizes}")
@@ -95,7 +95,7 @@ def _arm(name: str, table: Unit) -> Arm | None:
     order = np.argsort(wavelength, kind="stable")
     if not increasing(wavelength[order]):
         raise UnreadableError(f"the wavelengths of table {name} (column {axis}) are not different positive numbers")
-    flux, ivar, mask = (found[column][order] for column in NEEDED)
+    flux, ivar, mask = (found[column][order] for column in chosen[:-1])
     return Arm(wavelength[order], flux.astype(np.float32), ivar.astype(np.float32), mask_bits(mask))
 
 

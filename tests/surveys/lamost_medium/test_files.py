@@ -109,6 +109,13 @@ def test_an_arm_without_rows_counts_as_missing():
         read_spectrum(file_of(empty))
 
 
+@pytest.mark.parametrize("name", ["ANDMASK", "ORMASK"])
+def test_the_and_mask_is_read_or_else_the_or_mask(name):
+    columns = columns_of("B", **({} if name == "ANDMASK" else {"ANDMASK": None}))
+    spectrum = read_spectrum(file_of(table("COADD_B", columns, vectors=True)))
+    assert np.array_equal(spectrum.mask, columns[name])
+
+
 def test_a_mask_that_is_no_bit_mask_has_the_bit_unknown():
     strange = np.full(SIZES["B"], -1, "i4")
     spectrum = read_spectrum(file_of(table("COADD_B", columns_of("B", ANDMASK=strange), vectors=True)))
@@ -134,7 +141,10 @@ BAD = {
     ),
     "no extension": (file_of(), "the extensions are none"),
     "no flux": (bad(FLUX=None), "table COADD_B has no column FLUX; it has IVAR, WAVELENGTH"),
-    "no mask, no axis": (bad(ANDMASK=None, WAVELENGTH=None), "no column ANDMASK, WAVELENGTH or LOGLAM"),
+    "no mask, no axis": (
+        bad(ANDMASK=None, ORMASK=None, WAVELENGTH=None),
+        "no column ANDMASK or ORMASK, WAVELENGTH or LOGLAM",
+    ),
     "no number": (bad(arms="B", WAVELENGTH=NOTHING), r"\(column WAVELENGTH\) are not different positive numbers"),
     "same wavelengths": (bad(arms="B", WAVELENGTH=np.full(SIZES["B"], 5000.0)), "not different positive numbers"),
     "lengths": (bad(arms="B", IVAR=np.ones(9, "f4")), "differ in length, .* 300 of FLUX, 9 of IVAR"),
