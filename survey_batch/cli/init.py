@@ -19,8 +19,8 @@ def init(
     survey: Annotated[
         str | None,
         typer.Option(
-            help="An installed survey: sdss (the default), sdss-spectra, lamost, desi, fits-images, "
-            "fits-spectra, skyserver, stamps, or a plug-in.",
+            help="An installed survey: sdss (the default), sdss-spectra, lamost, lamost-medium, desi, "
+            "fits-images, fits-spectra, skyserver, stamps, or a plug-in.",
             autocompletion=complete_survey,
         ),
     ] = None,

@@ -12,7 +12,7 @@ from survey_batch.config.sections.images import CompositesSection, CutoutsSectio
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.lazy.datasets import made_of
-from survey_batch.spectra.grid import log_grid
+from survey_batch.spectra.grid import STEP, log_grid, step_of
 from survey_batch.stages.base import Stage
 from survey_batch.stages.composites import CompositesStage
 from survey_batch.stages.context import Context
@@ -43,23 +43,24 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Spectr
         The wavelengths are not on our grid, or a setting is wrong.
     """
     wavelength = np.asarray(spectra["wavelength"], np.float64)
-    limits = _limits(made_of(spectra) or {}, wavelength)
-    grid = SpectraStage(in_notebook("spectra", valid("spectra", SpectraSection, limits)))
+    grid = SpectraStage(in_notebook("spectra", _section(made_of(spectra) or {}, wavelength)))
     recipe = valid("spectral_features", SpectralFeaturesSection, settings)
     stage = SpectralFeaturesStage(in_notebook("features", recipe, spectra=grid))
     if not _same(stage.wavelength, wavelength):
         raise ConfigurationError(
-            "the dataset's wavelengths are not a log10 grid with a step of 1e-4 like that of the product 'spectra'"
+            "the dataset's wavelengths are not a log10 grid like that of the product 'spectra', 10^(step k) for whole k"
         )
     return stage
 
 
-def _limits(made: Mapping[str, Any], wavelength: Array) -> Mapping[str, float]:
-    """Return the limits with which a grid was made or, if it has been cut since, those of its wavelengths."""
+def _section(made: Mapping[str, Any], wavelength: Array) -> SpectraSection:
+    """Return the settings with which a grid was made or, if it has been cut since, those of its wavelengths."""
     stated = {name: made[f"spectra.{name}"] for name in LIMITS if f"spectra.{name}" in made}
-    if len(stated) == len(LIMITS) and _same(log_grid(**stated), wavelength):
-        return stated
-    return dict(zip(LIMITS, (wavelength[0] * (1 - MARGIN), wavelength[-1] * (1 + MARGIN)), strict=True))
+    stated["step"] = made.get("spectra.step", STEP)
+    if len(stated) > len(LIMITS) and _same(log_grid(**stated), wavelength):
+        return valid("spectra", SpectraSection, stated)
+    limits = dict(zip(LIMITS, (wavelength[0] * (1 - MARGIN), wavelength[-1] * (1 + MARGIN)), strict=True))
+    return valid("spectra", SpectraSection, {**limits, "step": step_of(wavelength)})
 
 
 def _same(ours: Array, theirs: Array) -> bool:

@@ -9,6 +9,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.wording import counted
 from survey_batch.models.loading import family_of
 from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.spectra.grid import STEP
 
 
 def is_awaited(job: Job) -> bool:
@@ -60,7 +61,7 @@ def without_predictions(job: Job) -> Job:
 
 
 def check_training(job: Job) -> None:
-    """Refuse a table [train] if no stage makes the product to train on.
+    """Refuse a table [train] if no stage makes the product to train on, or with a step that the kind cannot use.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def check_training(job: Job) -> None:
     """
     if job.train is None:
         return
+    check_step(job)
     product = family_of(job.train.kind, job.train.variant).product_of(job.train)
     before = job.stages[: job.stages.index("predictions")] if "predictions" in job.stages else job.stages
     if product not in before:
@@ -77,4 +79,22 @@ def check_training(job: Job) -> None:
         raise ConfigurationError(
             f"train.kind {job.train.kind!r}, variant {job.train.variant!r}, is trained on the product {product!r}, "
             f"which the job does not make (survey {job.archive.survey!r}, stages {list(before)}); {advice}"
+        )
+
+
+def check_step(job: Job) -> None:
+    """Refuse a table [train] whose kind of classifier cannot work on spectra with the job's step.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the kind, and says what to do.
+    """
+    if job.train is None or job.spectra.step == STEP:
+        return
+    if family_of(job.train.kind, job.train.variant).default_step:
+        raise ConfigurationError(
+            f"train.kind {job.train.kind!r}, variant {job.train.variant!r}, works on spectra in steps of {STEP:g} dex, "
+            f"and spectra.step is {job.spectra.step:g}: leave spectra.step out, or set train.kind to 'table', "
+            "'quantities' or 'spectrum-embedding'"
         )

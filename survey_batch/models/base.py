@@ -45,16 +45,15 @@ class Classifier(ABC, Generic[Section]):
     ----------
     kind, variant : str
         Its names in manifests and job files.
-    product : str
-        The product it is trained on.
-    variables : tuple of str
-        The product's variables that it reads.
+    product, variables : str, tuple of str
+        The product it is trained on, and the variables of it that it reads.
     only_classes : tuple of str or None
         Its fixed classes; None if the training labels define them.
     why_not : str
         Why a row cannot be classified.
-    needs_labels : bool
-        Whether it must be fitted to labelled objects.
+    needs_labels, default_step : bool
+        Whether it must be fitted to labelled objects; whether it works on spectra with the default step alone, because
+        widths in its recipe are counted in such pixels.
     """
 
     kind: ClassVar[str]
@@ -64,6 +63,7 @@ class Classifier(ABC, Generic[Section]):
     only_classes: ClassVar[tuple[str, ...] | None] = None
     why_not: ClassVar[str] = "a value that the classifier works on is missing"
     needs_labels: ClassVar[bool] = True
+    default_step: ClassVar[bool] = False
 
     def __init__(self, manifest: Manifest) -> None:
         self.manifest = manifest

@@ -84,6 +84,7 @@ class GalaxyQuasarStar(KerasClassifier[GalaxyTraining]):
     variables: ClassVar[tuple[str, ...]] = VARIABLES
     only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
     why_not: ClassVar[str] = "too few good pixels to be classified"
+    default_step: ClassVar[bool] = True
 
     @classmethod
     def variables_of(cls, section: GalaxyTraining) -> tuple[str, ...]:

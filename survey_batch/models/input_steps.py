@@ -16,8 +16,8 @@ from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.scaling import percentiles_of
 from survey_batch.models.input_layout import CHANNELS, NOT_DATA, Array, Data, Size
-from survey_batch.spectra.grid import at_pixels
 from survey_batch.spectra.normalize import good_flux, offset_and_scale
+from survey_batch.spectra.pixels import at_pixels
 from survey_batch.spectra.smooth import bridge
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

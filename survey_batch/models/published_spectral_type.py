@@ -61,6 +61,7 @@ class PublishedSpectralType(HeliumRule, KerasClassifier[SpectralTypeTraining]):
     variables: ClassVar[tuple[str, ...]] = SpectralTypeClassifier.variables
     only_classes: ClassVar[tuple[str, ...] | None] = tuple(SEQUENCE)
     why_not: ClassVar[str] = "too few pixels with a value to be classified"
+    default_step: ClassVar[bool] = True
 
     @classmethod
     def baselines(cls, data: Labelled, section: SpectralTypeTraining, classes: tuple[str, ...]) -> "dict[str, Fit]":

@@ -10,9 +10,13 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
+from survey_batch.spectra.grid import STEP, step_of
 
 GRID_TOLERANCE = 1e-3
 """Largest difference [pixel] between a wavelength and the recipe's grid."""
+
+LEAST_STEP, LARGEST_STEP = 1e-6, 0.1
+"""Bounds of a grid's step [dex]."""
 
 ORIGIN = ("archive.", "catalog", "custom.", "frames.")
 """Prefixes of a product's settings that say where its data came from. Bands are compared by name if there are
@@ -45,9 +49,9 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class Grid(Frozen):
     """A log-linear wavelength grid: pixel i is centred on 10^(step (first + i)) Angstrom, in vacuum."""
 
-    first: Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+    first: Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
     count: Size
-    step: Annotated[float, Field(gt=0, le=0.1)] = 1e-4
+    step: Annotated[float, Field(gt=0, le=LARGEST_STEP)] = STEP
 
     @classmethod
     def of(cls, wavelength: npt.NDArray[np.floating]) -> "Grid":
@@ -58,11 +62,11 @@ class Grid(Frozen):
         ConfigurationError
             The wavelengths are not a grid of this kind.
         """
-        grid = cls(first=int(np.round(np.log10(wavelength[0]) / 1e-4)), count=len(wavelength))
+        step = step_of(np.asarray(wavelength, np.float64))
+        step = step if LEAST_STEP <= step <= LARGEST_STEP else STEP
+        grid = cls(first=int(np.round(np.log10(wavelength[0]) / step)), count=len(wavelength), step=step)
         if not grid.matches(wavelength):
-            raise ConfigurationError(
-                "the product's wavelengths are not log-linear with a step of 1e-4; make it with stage 'spectra'"
-            )
+            raise ConfigurationError("the product's wavelengths are not log-linear; make it with stage 'spectra'")
         return grid
 
     @property
@@ -79,7 +83,8 @@ class Grid(Frozen):
 
     def __str__(self) -> str:
         low, high = self.wavelength[[0, -1]]
-        return f"{low:.2f} to {high:.2f} Angstrom in {self.count} pixels"
+        step = f" of {self.step:g} dex" if self.step != STEP else ""
+        return f"{low:.2f} to {high:.2f} Angstrom in {self.count} pixels{step}"
 
 
 class Recipe(Frozen):
@@ -204,7 +209,7 @@ class Recipe(Frozen):
             raise PlanMismatchError(
                 f"the product's wavelengths, {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom in "
                 f"{len(wavelength)} pixels, are not those the classifier was trained on ({self.grid}); set "
-                f"wavelength_min and wavelength_max in [spectra] accordingly, or {self._again}"
+                f"wavelength_min, wavelength_max and step in [spectra] accordingly, or {self._again}"
             )
 
     def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:

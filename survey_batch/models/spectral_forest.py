@@ -63,6 +63,7 @@ class SpectralForest(HeliumRule, SklearnClassifier[SpectralTypeTraining]):
     variables: ClassVar[tuple[str, ...]] = SpectralTypeClassifier.variables
     only_classes: ClassVar[tuple[str, ...] | None] = (*SEQUENCE, "non-stellar")
     why_not: ClassVar[str] = SpectralTypeClassifier.why_not
+    default_step: ClassVar[bool] = True
     trusted: ClassVar[tuple[str, ...]] = ("sklearn.tree._tree.Tree",)
 
     @classmethod

@@ -53,6 +53,7 @@ class SpectralTypeClassifier(HeliumRule, EnsembleClassifier[SpectralTypeTraining
     variables: ClassVar[tuple[str, ...]] = VARIABLES
     only_classes: ClassVar[tuple[str, ...] | None] = CLASSES
     why_not: ClassVar[str] = "too few good pixels to be classified"
+    default_step: ClassVar[bool] = True
 
     @classmethod
     @override

@@ -12,11 +12,12 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F4, F8, I4, Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.spectrum_bins import GoodPixels, few_rows, few_rows_at_a_time
-from survey_batch.spectra.grid import STEP, at_pixels, first_pixel
+from survey_batch.spectra.grid import first_pixel, step_of
 from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
+from survey_batch.spectra.pixels import at_pixels
 from survey_batch.spectra.smooth import bridge, smooth
-from survey_batch.spectra.windows import CleanSpectra, Span, windows_of
+from survey_batch.spectra.windows import CleanSpectra, Span, at_step, windows_of
 
 CONTRAST_RANGE = (-4.0, 20.0)
 """Bounds of a bin's flux minus the row's level, in units of the level: a cosmic ray counts no more than a line."""
@@ -32,7 +33,7 @@ REST_LINES = {
 }  # fmt: skip
 """Vacuum wavelengths [Angstrom] (SDSS, table of spectral lines; Vanden Berk et al. 2001, AJ 122, 549)."""
 LINE_SPANS = ((-2 * FWHM, 2 * FWHM), (-12 * FWHM, -5 * FWHM), (5 * FWHM, 12 * FWHM))
-"""Pixel windows of a line, and of the continuum on its blue and red sides."""
+"""Windows of a line, and of the continuum on its blue and red sides, in pixels of 1e-4 dex."""
 BROAD_SPANS = ((-40.0, 40.0), (-200.0, -100.0), (100.0, 200.0))
 """The same for the broad lines of quasars: 2800 km/s to either side."""
 SIGNIFICANCE = 5.0
@@ -187,7 +188,8 @@ def _rest_lines(wavelength: F8, flux: F4, ivar: F4, mask: I4, redshift: npt.NDAr
 
 def _contrast(spectra: CleanSpectra, spans: tuple[Span, ...]) -> F8:
     """Compute line / continuum - 1, reduced where it is noise, (object, line); NaN where it cannot be measured."""
-    windows = windows_of(tuple((centre, spans) for centre in REST_LINES.values()))
+    here = at_step(spans, spectra.step)
+    windows = windows_of(tuple((centre, here) for centre in REST_LINES.values()))
     (line, line_variance, _), (blue, blue_variance, _), (red, red_variance, _) = (
         spectra.pixels(one).means() for one in windows
     )
@@ -240,7 +242,7 @@ def on_linear_grid(wavelength: F8, flux: F4) -> F4:
             f"the published classifiers need 3900 to 9000 Angstrom, the product has {wavelength[0]:.1f} to "
             f"{wavelength[-1]:.1f}; set wavelength_min and wavelength_max in [spectra], or use variant 'convolution'"
         )
-    pixel = np.log10(PUBLISHED_GRID) / STEP - first_pixel(wavelength)
+    pixel = np.log10(PUBLISHED_GRID) / step_of(wavelength) - first_pixel(wavelength)
     return at_pixels(flux, pixel)
 
 

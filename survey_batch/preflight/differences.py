@@ -36,6 +36,7 @@ WHERE_ABSENT: Mapping[str, object] = {
     "spectral_features.sample": 0,
     "cutouts.aperture_correction": True,
     "spectra.dispersion": False,
+    "spectra.step": 1e-4,
 }
 """Settings stored only where they change values, and the setting that has the same effect as none."""
 

@@ -7,7 +7,15 @@ formulas is not for real ones; `examples` makes spectra from real templates, whi
 from survey_batch.simulate.desi import simulate_desi
 from survey_batch.simulate.fits_spectra import simulate_fits_spectra
 from survey_batch.simulate.lamost import simulate_lamost
+from survey_batch.simulate.lamost_medium import simulate_lamost_medium
 from survey_batch.simulate.sdss import simulate_sdss
 from survey_batch.simulate.sdss_spectra import simulate_sdss_spectra
 
-__all__ = ["simulate_desi", "simulate_fits_spectra", "simulate_lamost", "simulate_sdss", "simulate_sdss_spectra"]
+__all__ = [
+    "simulate_desi",
+    "simulate_fits_spectra",
+    "simulate_lamost",
+    "simulate_lamost_medium",
+    "simulate_sdss",
+    "simulate_sdss_spectra",
+]

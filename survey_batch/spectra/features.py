@@ -11,9 +11,10 @@ from survey_batch.core.arrays import F4, F8, I4
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
 from survey_batch.spectra.blocks import STATISTICS, block_statistics
+from survey_batch.spectra.grid import STEP, step_of
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices
-from survey_batch.spectra.normalize import normalize, row_percentiles
+from survey_batch.spectra.normalize import CONTINUUM_BLOCK, normalize, row_percentiles
 from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE
 from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, PASSBAND_SOURCE, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
@@ -24,7 +25,7 @@ CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
 
 
-def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F4:
+def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection, step: float = STEP) -> F4:
     """Normalise, smooth and fill spectra: the one input of principal components and block statistics.
 
     Bad pixels get a neutral value: 1 for `continuum`, 0 for `robust`, the row's median for the other methods.
@@ -35,6 +36,8 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
         (object, wavelength).
     section
         The job's table `[spectral_features]`.
+    step
+        log10 step of the grid.
 
     Returns
     -------
@@ -43,8 +46,8 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection) -> F
     """
     if len(flux) > ROWS_AT_ONCE:  # no row depends on others, and few fit in a core's cache
         portions = _portions(len(flux), ROWS_AT_ONCE)
-        return np.concatenate([prepare(flux[rows], ivar[rows], mask[rows], section) for rows in portions])
-    normal = normalize(flux, ivar, mask, section.normalization)
+        return np.concatenate([prepare(flux[rows], ivar[rows], mask[rows], section, step) for rows in portions])
+    normal = normalize(flux, ivar, mask, section.normalization, max(round(CONTINUUM_BLOCK * STEP / step), 1))
     if section.normalization == "continuum":
         np.clip(normal, *CONTINUUM_RANGE, out=normal)
     smoothed = smooth(normal, section.smoothing_window, section.smoothing_order)
@@ -203,7 +206,7 @@ def _features(
         spectra = CleanSpectra.of(wavelength, flux, ivar, mask, redshift)
         columns += [column for one in asked for column in one.measure(spectra)]
     if section.blocks or section.components:
-        prepared = prepare(flux, ivar, mask, section)
+        prepared = prepare(flux, ivar, mask, section, step_of(wavelength))
     if section.blocks:
         columns.append(
             block_statistics(prepared, section.blocks).reshape(len(prepared), section.blocks * len(STATISTICS))

@@ -1,20 +1,27 @@
 """The common wavelength grid, and the placement of spectra on it.
 
-Pixel k of the grid is centred on 10^(1e-4 k) Angstrom (vacuum) for an integer k. That is the grid of LAMOST and
-SDSS spectra, so most of them need only a shift by whole pixels and no interpolation.
+Pixel k of the grid is centred on 10^(step k) Angstrom (vacuum) for an integer k. With a step of 1e-4, that is the grid
+of LAMOST's low-resolution spectra and those of SDSS, so most of them need only a shift by whole pixels and no
+interpolation. The kernels find the step in the grid's wavelengths (`step_of`).
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from survey_batch.core.arrays import F4, F8, I4
+from survey_batch.core.arrays import F4, F8, I4, Index
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.spectra.pixels import pixel_edges
 
 STEP = 1e-4
-"""log10 step of the grid."""
+"""log10 step of the grid unless the job sets another, and of `Spectrum.start`."""
+DIGITS = 13
+"""Digits to which a grid's step is found in its wavelengths."""
+ROUNDING = 1e-7
+"""Share by which a step may be off the default and still be it: wavelengths may have been rounded to float32."""
 SHIFT_TOLERANCE = 0.02
 """Pixels by which a file's grid may differ from ours and still be copied: less than 0.05 Angstrom up to 10800."""
 LINEAR_TOLERANCE = 0.005
@@ -80,22 +87,37 @@ def mask_attributes(own: Mapping[str, int]) -> dict[str, object]:
     }
 
 
-def log_grid(wavelength_min: float, wavelength_max: float) -> F8:
+def log_grid(wavelength_min: float, wavelength_max: float, step: float = STEP) -> F8:
     """Return wavelengths [Angstrom] of the grid pixels with centres in a range, both ends included.
 
     Raises
     ------
     ConfigurationError
-        The range is empty or not positive.
+        The range is empty or not positive, or holds one pixel of a step that is not the default.
     """
     if not 0 < wavelength_min < wavelength_max < np.inf:
         raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
     # The tolerance keeps an end on the grid if it was typed from a grid wavelength.
-    first = int(np.ceil(np.log10(wavelength_min) / STEP - 1e-6))
-    last = int(np.floor(np.log10(wavelength_max) / STEP + 1e-6))
-    if last < first:
-        raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds no pixel")
-    return np.asarray(10 ** (STEP * np.arange(first, last + 1)))
+    first = int(np.ceil(np.log10(wavelength_min) / step - 1e-6))
+    last = int(np.floor(np.log10(wavelength_max) / step + 1e-6))
+    if last < first + (step != STEP):
+        held = "no pixel" if last < first else f"one pixel, and a step of {step:g} dex needs two"
+        raise ConfigurationError(f"wavelength range {wavelength_min} to {wavelength_max} Angstrom holds {held}")
+    return np.asarray(10 ** (step * np.arange(first, last + 1)))
+
+
+def step_of(grid: F8) -> float:
+    """Return the log10 step of a grid of `log_grid`, to `DIGITS` digits; of less than two pixels, the default."""
+    if len(grid) < 2:
+        return STEP
+    with np.errstate(all="ignore"):  # in a notebook, wavelengths may be anything
+        low, high = float(np.log10(grid[0])), float(np.log10(grid[-1]))
+    if not 0 < high - low < np.inf:
+        return STEP
+    # The last pixel's number is a large integer, so the step that it gives is exact but for the last digits.
+    last = round(high * (len(grid) - 1) / (high - low))
+    step = float(f"{high / last:.{DIGITS}g}") if last else STEP
+    return STEP if abs(step - STEP) < ROUNDING * STEP else step
 
 
 def log_linear_start(logarithm: F8) -> float:
@@ -107,14 +129,14 @@ def log_linear_start(logarithm: F8) -> float:
 
 def first_pixel(grid: F8) -> int:
     """Return the integer k of a grid's first pixel."""
-    return round(float(np.log10(grid[0])) / STEP)
+    return round(float(np.log10(grid[0])) / step_of(grid))
 
 
 def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     """Put spectra on the common grid.
 
-    If a file's grid agrees with ours to 0.02 pixel, its values are copied bit for bit, shifted by whole pixels;
-    otherwise they are rebinned (see `rebin`). A pixel without data has flux NaN, ivar 0 and the mask bit `NO_DATA`. A
+    If a file's grid has our step and agrees with ours to 0.02 pixel, its values are copied bit for bit; otherwise they
+    are rebinned (see `rebin`). A pixel without data has flux NaN, ivar 0 and the mask bit `NO_DATA`. A
     pixel whose ivar is not positive keeps its flux, with ivar 0 and the mask bit `BAD_IVAR`. A pixel whose flux is
     exactly zero has the bit `ZERO_FLUX`.
 
@@ -133,10 +155,10 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
     flux = np.full((len(spectra), grid.size), np.nan, np.float32)
     ivar = np.zeros(flux.shape, np.float32)
     mask = np.zeros(flux.shape, np.int32)
-    first = first_pixel(grid)
+    ours = _Grid.of(grid)
     for row, spectrum in enumerate(spectra):
-        if (shift := _whole_shift(spectrum, first)) is not None:
-            to, here = _overlap(shift, spectrum.flux.size, grid.size)
+        if (shared := ours.shared(spectrum)) is not None:
+            to, here = shared
             flux[row, to], ivar[row, to] = spectrum.flux[here], spectrum.ivar[here]
             mask[row, to] = spectrum.mask[here]
         else:
@@ -163,12 +185,12 @@ def dispersion_on_grid(spectra: Sequence[Spectrum], grid: F8) -> F4:
         NaN where a file does not say it.
     """
     found = np.full((len(spectra), grid.size), np.nan, np.float32)
-    first = first_pixel(grid)
+    ours = _Grid.of(grid)
     for row, spectrum in enumerate(spectra):
         if spectrum.dispersion is None:
             continue
-        if (shift := _whole_shift(spectrum, first)) is not None:
-            to, here = _overlap(shift, spectrum.flux.size, grid.size)
+        if (shared := ours.shared(spectrum)) is not None:
+            to, here = shared
             found[row, to] = spectrum.dispersion[here]
         else:
             known = np.where(spectrum.dispersion > 0, spectrum.dispersion, np.nan)
@@ -227,31 +249,41 @@ def rebin(spectrum: Spectrum, grid: F8) -> tuple[F4, F4, I4]:
     return flux.astype(np.float32), ivar.astype(np.float32), mask
 
 
-def at_pixels(values: F4, pixel: F8) -> F4:
-    """Interpolate rows, (…, n), linearly at positions between 0 and n - 1 pixels, (m,); (…, m) float32.
-
-    A position on a pixel takes its value; one between two pixels is missing (NaN) if either is.
-    """
-    left = np.clip(np.floor(pixel).astype(np.intp), 0, values.shape[-1] - 2)
-    share = (pixel - left).astype(np.float32)
-    before, after = values[..., left], values[..., left + 1]
-    between = (1 - share) * before + share * after
-    return np.asarray(np.where(share == 0, before, np.where(share == 1, after, between)))
+Part = slice | Index
+"""Some pixels of a row."""
 
 
-def pixel_edges(wavelength: F8) -> F8:
-    """Return pixel edges, half-way between centres in log wavelength; (n,) to (n + 1,)."""
-    centre = np.log(wavelength)
-    edges = np.empty(wavelength.size + 1)
-    edges[1:-1] = (centre[1:] + centre[:-1]) / 2
-    edges[0], edges[-1] = 2 * centre[0] - edges[1], 2 * centre[-1] - edges[-2]
-    return np.asarray(np.exp(edges))
+class _Grid(NamedTuple):
+    """The common grid: its step, the number of its first pixel, and how many it has."""
 
+    step: float
+    first: int
+    size: int
 
-def _whole_shift(spectrum: Spectrum, first: int) -> int | None:
-    """Return by how many pixels a spectrum's grid is shifted against ours; None if not by a whole number."""
-    shift = spectrum.start - first
-    return round(shift) if math.isfinite(shift) and abs(shift - round(shift)) <= SHIFT_TOLERANCE else None
+    @classmethod
+    def of(cls, grid: F8) -> "_Grid":
+        return cls(step_of(grid), first_pixel(grid), grid.size)
+
+    def shared(self, spectrum: Spectrum) -> tuple[Part, Part] | None:
+        """Return which of our pixels take which of a spectrum's as they are; None if its grid is not ours."""
+        if self.step != STEP:
+            return self._same_pixels(spectrum)
+        shift = spectrum.start - self.first
+        whole = math.isfinite(shift) and abs(shift - round(shift)) <= SHIFT_TOLERANCE
+        return _overlap(round(shift), spectrum.flux.size, self.size) if whole else None
+
+    def _same_pixels(self, spectrum: Spectrum) -> tuple[Part, Part] | None:
+        """Do so pixel by pixel: there may be gaps between pixels without a value, as between the arms of a spectrum."""
+        if spectrum.sampled is None:
+            return None
+        place = np.log10(spectrum.sampled) / self.step - self.first
+        pixel = np.rint(place).astype(np.intp)
+        empty = np.isnan(spectrum.flux)
+        gap = empty[1:] & empty[:-1]
+        if np.abs(place - pixel).max() > SHIFT_TOLERANCE or not ((np.diff(pixel) == 1) | gap).all():
+            return None
+        inside = (pixel >= 0) & (pixel < self.size)
+        return pixel[inside], np.flatnonzero(inside)
 
 
 def _overlap(shift: int, size: int, grid_size: int) -> tuple[slice, slice]:

@@ -11,14 +11,16 @@ import numpy as np
 from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.line_list import BANDS, LINES, Band, Line, air_to_vacuum
-from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Span, windows_of
+from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Span, at_step, windows_of
 
 __all__ = ["BANDS", "FWHM", "LINES", "Band", "Line", "air_to_vacuum", "band_indices", "line_indices"]
 
 RESOLVING_POWER = 1800.0
 """Resolving power of LAMOST's low-resolution mode."""
 FWHM = 1 / (RESOLVING_POWER * STEP * np.log(10))
-"""Width of an unresolved line: 2.41 pixels at any wavelength."""
+"""Width of an unresolved line: 2.41 pixels of 1e-4 dex at any wavelength."""
+LARGEST_STEP = FWHM * STEP
+"""Step [dex] of a grid whose pixels are as wide as an unresolved line; in wider ones, lines are not to be seen."""
 LINE_HALF_WIDTH = 1.5 * FWHM
 """Holds 99.96 % of an unresolved Gaussian line: 5.5 Angstrom on either side at H alpha."""
 SIDE_CENTRE, SIDE_HALF_WIDTH = 10 * FWHM, 3 * FWHM
@@ -31,7 +33,7 @@ LINE_SPANS: tuple[Span, ...] = (
     (-SIDE_CENTRE - SIDE_HALF_WIDTH, -SIDE_CENTRE + SIDE_HALF_WIDTH),
     (SIDE_CENTRE - SIDE_HALF_WIDTH, SIDE_CENTRE + SIDE_HALF_WIDTH),
 )
-"""Windows of a line and of the continuum to its blue and red."""
+"""Windows of a line and of the continuum to its blue and red, in pixels of 1e-4 dex: velocities, on any grid."""
 
 
 def line_indices(spectra: CleanSpectra, lines: Sequence[Line] = LINES) -> tuple[F8, F8]:
@@ -59,7 +61,8 @@ def line_indices(spectra: CleanSpectra, lines: Sequence[Line] = LINES) -> tuple[
         Equivalent width [Angstrom], positive in absorption, and its standard deviation. NaN where less than half
         of a window is good, the line is off the grid, or the continuum is not detected at 3 sigma.
     """
-    return _equivalent_widths(spectra, tuple((line.wavelength, LINE_SPANS) for line in lines))
+    spans = at_step(LINE_SPANS, spectra.step)
+    return _equivalent_widths(spectra, tuple((line.wavelength, spans) for line in lines))
 
 
 def band_indices(spectra: CleanSpectra) -> tuple[F8, F8]:
@@ -74,14 +77,14 @@ def band_indices(spectra: CleanSpectra) -> tuple[F8, F8]:
     values, errors : (n, len(BANDS)) float64
         As from `line_indices`.
     """
-    return _equivalent_widths(spectra, tuple(_spans(band) for band in BANDS))
+    return _equivalent_widths(spectra, tuple(_spans(band, spectra.step) for band in BANDS))
 
 
-def _spans(band: Band) -> tuple[float, tuple[Span, ...]]:
+def _spans(band: Band, step: float) -> tuple[float, tuple[Span, ...]]:
     """Return the vacuum wavelength at the middle of all windows, and the windows in pixels from there."""
-    edges = np.log10(air_to_vacuum(np.array([band.feature, band.blue, band.red]))) / STEP
+    edges = np.log10(air_to_vacuum(np.array([band.feature, band.blue, band.red]))) / step
     middle = (edges.min() + edges.max()) / 2
-    return float(10 ** (middle * STEP)), tuple((float(low), float(high)) for low, high in edges - middle)
+    return float(10 ** (middle * step)), tuple((float(low), float(high)) for low, high in edges - middle)
 
 
 def _equivalent_widths(spectra: CleanSpectra, features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[F8, F8]:

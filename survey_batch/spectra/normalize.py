@@ -18,7 +18,7 @@ Numbers = npt.NDArray[np.floating]
 Method = Literal["l2", "flux", "minmax", "robust", "continuum"]
 
 CONTINUUM_BLOCK = 40
-"""Pixels whose median is one point of the continuum fit; it suppresses narrow lines and cosmic rays."""
+"""Pixels of 1e-4 dex whose median is one point of the continuum fit; it suppresses narrow lines and cosmic rays."""
 CONTINUUM_DEGREE = 4
 """Enough for a black body, reddening and calibration; too low to follow molecular bands and the Balmer jump."""
 CONTINUUM_POINTS = 15
@@ -40,7 +40,7 @@ LONG_ROW = 256
 """Values in a row from which percentiles are found by way of float32."""
 
 
-def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> F4:
+def normalize(flux: F4, ivar: F4, mask: I4, method: Method, block: int = CONTINUUM_BLOCK) -> F4:
     """Normalise each spectrum by itself.
 
     Parameters
@@ -54,6 +54,8 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> F4:
         `robust`: median to 0, half the range from the 16th to the 84th percentile to 1, so that no single pixel
         sets the scale.
         `continuum`: divided by the result of `continuum`.
+    block
+        Pixels of a point of the continuum fit.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method) -> F4:
     """
     values = _known(flux, ivar, mask)
     if method == "continuum":
-        level = continuum(values)
+        level = continuum(values, block)
         with np.errstate(invalid="ignore", over="ignore"):
             return np.divide(values, level, out=level).astype(np.float32)
     precise = values.astype(np.float64)
@@ -126,7 +128,7 @@ def _of_long_rows(values: npt.NDArray[Real], indices: list[Index]) -> tuple[npt.
     return tuple(found)
 
 
-def continuum(values: Numbers) -> F8:
+def continuum(values: Numbers, block: int = CONTINUUM_BLOCK) -> F8:
     """Fit a smooth upper continuum to each row.
 
     The fit is a polynomial in log wavelength through the medians of blocks. It is repeated, and points below it
@@ -136,6 +138,8 @@ def continuum(values: Numbers) -> F8:
     ----------
     values
         (object, wavelength) fluxes, NaN where bad.
+    block
+        Pixels whose median is one point.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def continuum(values: Numbers) -> F8:
         NaN throughout a row with too few good pixels or no positive mean.
     """
     count = values.shape[1]
-    width = max(min(CONTINUUM_BLOCK, count // CONTINUUM_POINTS), 1)
+    width = max(min(block, count // CONTINUUM_POINTS), 1)
     points = _block_medians(values, width)
     mean = _mean(points)
     scale = np.where(mean > 0, mean, np.nan)

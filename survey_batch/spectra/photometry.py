@@ -3,8 +3,8 @@
 import numpy as np
 
 from survey_batch.core.arrays import F8
-from survey_batch.spectra.grid import STEP, first_pixel
-from survey_batch.spectra.windows import MARGIN, CleanSpectra
+from survey_batch.spectra.grid import first_pixel
+from survey_batch.spectra.windows import CleanSpectra
 
 # Top hats: 1 between these vacuum wavelengths [Angstrom], 0 elsewhere; centres 4800, 6250 and 7700 and widths of 1400,
 # 1400 and 1500. z lies beyond the end of LAMOST spectra.
@@ -49,9 +49,9 @@ def synthetic_colors(spectra: CleanSpectra) -> tuple[F8, F8]:
 
 def _mean_flux(spectra: CleanSpectra, band: str) -> tuple[F8, F8]:
     """Return a passband's mean flux per frequency, (n,), and its relative error; NaN where it has no magnitude."""
-    low, high = np.ceil(np.log10(PASSBANDS[band]) / STEP).astype(int) - first_pixel(spectra.wavelength)
+    low, high = np.ceil(np.log10(PASSBANDS[band]) / spectra.step).astype(int) - first_pixel(spectra.wavelength)
     inside = slice(*np.clip((low, high), 0, spectra.wavelength.size))
-    pixels = slice(inside.start + MARGIN, inside.stop + MARGIN)
+    pixels = slice(inside.start + spectra.margin, inside.stop + spectra.margin)
     squared = spectra.wavelength[inside] ** 2
     count = np.count_nonzero(spectra.ivar[:, pixels] > 0, axis=1)
     total = np.sum(spectra.flux[:, pixels] * squared, axis=1)

@@ -5,7 +5,6 @@ from functools import cache
 import numpy as np
 
 from survey_batch.core.arrays import F8
-from survey_batch.spectra.grid import STEP
 from survey_batch.spectra.line_list import RATIOS, air_to_vacuum
 from survey_batch.spectra.lines import SMALLEST_CONTINUUM
 from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Windows, reach_of
@@ -43,23 +42,23 @@ def flux_ratios(spectra: CleanSpectra) -> tuple[F8, F8]:
 
 
 @cache
-def _windows() -> tuple[Windows, F8]:
+def _windows(step: float) -> tuple[Windows, F8]:
     """Return the windows of `MEANS`, each around its own middle, and log10 of the wavelengths there in pixels."""
-    edges = [np.log10(air_to_vacuum(np.array(window))) / STEP for _, window in MEANS]
+    edges = [np.log10(air_to_vacuum(np.array(window))) / step for _, window in MEANS]
     middles = [(low + high) / 2 for low, high in edges]
     spans = [(-float(high - low) / 2, float(high - low) / 2) for low, high in edges]
-    centres = np.array([10 ** (middle * STEP) for middle in middles])
+    centres = np.array([10 ** (middle * step) for middle in middles])
     return Windows(centres, spans, [reach_of([span]) for span in spans]), np.array(middles)
 
 
 def _means(spectra: CleanSpectra) -> tuple[F8, F8]:
     """Return the mean flux over wavelength in each window, and its variance, (object, window), in one unit for all."""
-    windows, middles = _windows()
+    windows, middles = _windows(spectra.step)
     pixels = spectra.pixels(windows)
     width = pixels.share * pixels.width
     frequency = np.array([per_frequency for per_frequency, _ in MEANS])[windows.window]
     weight = width.copy()
-    weight[:, frequency] *= 10 ** (2 * STEP * (pixels.x + middles[windows.window])[:, frequency])
+    weight[:, frequency] *= 10 ** (2 * spectra.step * (pixels.x + middles[windows.window])[:, frequency])
     covered = pixels.sum(pixels.share)
     area = np.where(covered >= SMALLEST_SHARE * windows.extent, pixels.sum(width), np.nan)
     return pixels.sum(weight * pixels.flux) / area, pixels.sum(weight**2 * pixels.variance) / area**2

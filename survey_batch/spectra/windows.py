@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F4, F8, I4, Index
-from survey_batch.spectra.grid import STEP, first_pixel
+from survey_batch.spectra.grid import STEP, first_pixel, step_of
 from survey_batch.spectra.pairwise import parts_of_sum
 
 Span = tuple[float, float]
@@ -18,14 +18,14 @@ SMALLEST_SHARE = 0.5
 """Least share of a window that good pixels must cover."""
 
 MARGIN = 160
-"""Pixels without data on either side of the grid, so that a window may lie off it."""
+"""Pixels of 1e-4 dex without data on either side of the grid, so that a window may lie off it."""
 
 
 @dataclass(frozen=True)
 class CleanSpectra:
     """Spectra of which nothing but the good pixels counts, for measuring any number of windows.
 
-    Arrays have `MARGIN` pixels that are not good before and after those of the grid.
+    Arrays have `margin` pixels that are not good before and after those of the grid.
 
     Attributes
     ----------
@@ -39,6 +39,10 @@ class CleanSpectra:
         Minus infinity where not good, so that the variance is 0.
     width : (margin + pixel + margin,)
         Width of a pixel [Angstrom, as observed].
+    step : float
+        log10 step of the grid.
+    margin : int
+        `MARGIN`, in pixels of this step if it is a smaller one.
     """
 
     wavelength: F8
@@ -46,6 +50,8 @@ class CleanSpectra:
     flux: F4
     ivar: F4
     width: F8
+    step: float = STEP
+    margin: int = MARGIN
 
     @classmethod
     def of(
@@ -67,7 +73,9 @@ class CleanSpectra:
         if len(stretch) and (stretch == stretch[0]).all():
             stretch = stretch[:1]
         bad = ~((mask == 0) & (ivar > 0) & np.isfinite(flux))
-        shape, inside = (len(flux), wavelength.size + 2 * MARGIN), slice(MARGIN, MARGIN + wavelength.size)
+        step = step_of(wavelength)
+        margin = int(np.ceil(MARGIN * max(STEP / step, 1)))
+        shape, inside = (len(flux), wavelength.size + 2 * margin), slice(margin, margin + wavelength.size)
         # float64, which a notebook may hand in, stays so: its ivar may be beyond float32.
         clean = np.zeros(shape, np.result_type(flux, np.float32))
         weight = np.full(shape, -np.inf, np.result_type(ivar, np.float32))
@@ -75,18 +83,20 @@ class CleanSpectra:
         # Bad pixels are few: it is faster to replace them than to copy the others.
         np.copyto(clean[:, inside], 0, where=bad)
         np.copyto(weight[:, inside], -np.inf, where=bad)
-        width = np.pad(wavelength, MARGIN, mode="edge") * (STEP * np.log(10))
-        return cls(wavelength, stretch, clean, weight, width)
+        width = np.pad(wavelength, margin, mode="edge") * (step * np.log(10))
+        return cls(wavelength, stretch, clean, weight, width, step, margin)
 
     def pixels(self, windows: "Windows") -> "Pixels":
-        """Take the pixels of some windows of each object."""
-        centre = np.log10(windows.centres * self.stretch[:, None]) / STEP - first_pixel(self.wavelength)
+        """Take the pixels of some windows of each object; the windows are in pixels of the grid's step."""
+        if windows.sizes.max() > self.margin:
+            raise ValueError(f"a window of {windows.sizes.max()} pixels does not fit into a margin of {self.margin}")
+        centre = np.log10(windows.centres * self.stretch[:, None]) / self.step - first_pixel(self.wavelength)
         nearest = np.rint(centre)
         x = np.take(nearest - centre, windows.window, axis=1)
         x += windows.offset
         # A part that lies off the grid stays in its margins, wherever it is.
         start = nearest.astype(np.intp)[:, windows.window_of_part] + windows.first
-        start = np.clip(start + MARGIN, 0, self.width.size - windows.sizes)
+        start = np.clip(start + self.margin, 0, self.width.size - windows.sizes)
         here = np.take(start - windows.begin, windows.part, axis=1)
         here += np.arange(here.shape[1])
         everywhere = here + self.width.size * np.arange(len(self.flux))[:, None]
@@ -141,10 +151,7 @@ class Windows:
     @cached_property
     def sizes(self) -> Index:
         """Number of pixels of each part."""
-        sizes = np.array([last - first + 2 for _, first, last in self.parts])
-        if sizes.max() > MARGIN:
-            raise ValueError(f"a window of {sizes.max()} pixels does not fit into a margin of {MARGIN}")
-        return sizes
+        return np.array([last - first + 2 for _, first, last in self.parts])
 
     @cached_property
     def begin(self) -> Index:
@@ -257,6 +264,12 @@ def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[Wi
     centres = np.array([centre for centre, _ in features])
     reaches = [reach_of(spans) for _, spans in features]
     return tuple(Windows(centres, spans, reaches) for spans in zip(*(spans for _, spans in features), strict=True))
+
+
+def at_step(spans: Sequence[Span], step: float) -> tuple[Span, ...]:
+    """Return windows in pixels of a step from those in pixels of 1e-4 dex."""
+    scale = STEP / step
+    return tuple((scale * first, scale * last) for first, last in spans)
 
 
 def reach_of(spans: Sequence[Span]) -> int:

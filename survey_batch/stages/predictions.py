@@ -25,6 +25,7 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages.answers import Answers, answers_of
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
+from survey_batch.stages.spectra import PIXELS
 from survey_batch.store.damage import read_array
 from survey_batch.store.products import open_group, product_exists
 from survey_batch.store.schema import Array, Schema, Variable
@@ -169,14 +170,16 @@ class PredictionsStage(Stage):
 
     def cost(self, plan: Plan) -> Cost:
         """Estimate a shard of the upstream product and the framework."""
-        shard = min(self.context.shard_rows, plan.size("object")) * self._upstream_stage().schema(1).row_nbytes
+        upstream = self._upstream_stage()
+        shard = min(self.context.shard_rows, plan.size("object")) * upstream.schema(1).row_nbytes
+        longer = max(upstream.sizes().get("wavelength", 0) / PIXELS, 1.0)  # seconds are of the default grid
         manifest = self._manifest
         kind = classifier_kind(manifest.kind)
         seconds = kind.seconds.get(manifest.variant)
         return Cost(
             process_bytes=FRAMEWORK_BYTES,
             worker_bytes=COPIES_OF_INPUT * shard,
-            cpu_seconds=plan.size("object") * (seconds or 0.0),
+            cpu_seconds=plan.size("object") * (seconds or 0.0) * longer,
             start_seconds=FRAMEWORK_START_SECONDS,
             unknown="" if seconds else self._unknown(its_own=not kind.trained_here),
         )

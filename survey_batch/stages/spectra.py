@@ -29,12 +29,23 @@ from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
-from survey_batch.spectra.grid import NOT_MEASURED, Spectrum, dispersion_on_grid, log_grid, mask_attributes, to_grid
+from survey_batch.spectra.grid import (
+    NOT_MEASURED,
+    STEP,
+    Spectrum,
+    dispersion_on_grid,
+    log_grid,
+    mask_attributes,
+    to_grid,
+)
 from survey_batch.spectra.reader import Row, SpectrumReader
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.file_count import count_files
 from survey_batch.store.schema import Array, Variable
+
+PIXELS = 3909
+"""Pixels of the default grid, for which times were measured."""
 
 SPECTRA_AT_ONCE = 64
 """Spectra in memory before they are put on the grid."""
@@ -73,6 +84,7 @@ class SpectraStage(Stage):
             **self.context.source_settings(),
             "spectra.wavelength_min": self.section.wavelength_min,
             "spectra.wavelength_max": self.section.wavelength_max,
+            **({"spectra.step": self.section.step} if self.section.step != STEP else {}),
             **({"spectra.dispersion": True} if self.section.dispersion else {}),
         }
 
@@ -86,7 +98,7 @@ class SpectraStage(Stage):
 
     def wavelength(self) -> Array:
         """The common grid [Angstrom, vacuum]."""
-        return log_grid(self.section.wavelength_min, self.section.wavelength_max)
+        return log_grid(self.section.wavelength_min, self.section.wavelength_max, self.section.step)
 
     def sizes(self) -> dict[str, int]:
         """Return the number of pixels."""
@@ -195,7 +207,7 @@ class SpectraStage(Stage):
             files.number,
             files.number * file_bytes,
             2 * (shard + file_bytes * (at_once if is_url(archive.root) else 1)),
-            usable * self.reader.read_seconds,
+            usable * self.reader.read_seconds * max(self.wavelength().size / PIXELS, 1.0),
             at_once=at_once,
         )
 

@@ -15,24 +15,27 @@ from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.features import features_of, prepare, spectral_features
+from survey_batch.spectra.grid import step_of
+from survey_batch.spectra.lines import LARGEST_STEP
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
 from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_objects, draw_sample, sum_up, which_count
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
-from survey_batch.stages.spectra import SpectraStage
+from survey_batch.stages.spectra import PIXELS, SpectraStage
 from survey_batch.store.damage import Damage, DamagedError, damage_told, read_attribute
 from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
 from survey_batch.store.schema import Array, Shard
 
 FEATURES_CPU_SECONDS = 3.0e-4
-"""To read, measure and write one spectrum (measured: 250 us without components, which take 50; `line_indices`)."""
+"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 250 us without components, which take 50;
+`benchmarks.line_indices`)."""
 
 SUM_CPU_SECONDS = 4.7e-4
 """To read, prepare and sum up one of the spectra that components are fitted to (`benchmarks.line_indices`)."""
 
 FIT_SECONDS = 8.0
-"""Time for the eigenvectors of the covariance of 3909 pixels (measured: 6 to 7 s on one core), without the sums."""
+"""Time for the eigenvectors of the covariance of `PIXELS` pixels (measured: 6 to 7 s on one core), without the sums."""
 
 MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
@@ -68,7 +71,12 @@ class SpectralFeaturesStage(MeasuredStage):
         return {**self.spectra.settings(), **recipe, **basis}
 
     def check(self) -> None:
-        """Refuse more blocks or components than spectra have pixels, and components of other spectra."""
+        """Refuse what the grid is too coarse or too short for, and components of other spectra."""
+        if (self.section.lines or self.section.indices) and (step := step_of(self.wavelength)) > LARGEST_STEP:
+            raise ConfigurationError(
+                f"spectra.step is {step:g} dex, and lines and bands are measured in windows for steps of at most "
+                f"{LARGEST_STEP:.2g}: set spectral_features.lines and indices to false, or spectra.step to less"
+            )
         for key in ("blocks", "components"):
             if (asked := getattr(self.section, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
@@ -180,7 +188,7 @@ class SpectralFeaturesStage(MeasuredStage):
         if not chosen.any():
             return Chosen(has_split, np.empty((0, self.wavelength.size), np.float32))
         flux, ivar, mask = (columns[name][chosen] for name in SPECTRUM)
-        return Chosen(has_split, prepare(flux, ivar, mask, self.section))
+        return Chosen(has_split, prepare(flux, ivar, mask, self.section, step_of(self.wavelength)))
 
     def fit_merge(self, parts: Sequence[Part]) -> Part:
         """Add sums one after the other without changing them, so that a retried task adds each only once."""
@@ -238,12 +246,13 @@ class SpectralFeaturesStage(MeasuredStage):
         """Estimate several copies of a shard's spectra."""
         objects = min(self.context.shard_rows, plan.size("object"))
         pixels = self.wavelength.size
+        longer = max(pixels / PIXELS, 1.0)
         moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
         fitted = min(plan.size("object"), self.section.sample or plan.size("object")) if self.requires_fit else 0
         return Cost(
             worker_bytes=objects * pixels * 60 + moments,
-            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS + fitted * SUM_CPU_SECONDS,
-            start_seconds=FIT_SECONDS if self.requires_fit else 0.0,
+            cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS * longer + fitted * SUM_CPU_SECONDS * longer**2,
+            start_seconds=FIT_SECONDS * longer**3 if self.requires_fit else 0.0,
         )
 
     @property

@@ -17,7 +17,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
 from survey_batch.core.wording import counted, duration
-from survey_batch.models.awaited import check_training
+from survey_batch.models.awaited import check_step, check_training
 from survey_batch.models.base import Classifier
 from survey_batch.models.classes import classes_among
 from survey_batch.models.cross_validation import (
@@ -88,6 +88,7 @@ def train(job: Job | str | PathLike[str], progress: Report = log.info, report: R
     section = train_table(job, predict=False)
     family = family_of(section.kind, section.variant)
     family.check_environment()
+    check_step(job)
     if not product_exists(job.output, family.product_of(section)):
         check_training(job)
     check_labels(job)

@@ -39,9 +39,19 @@ def test_limits_that_are_stated_are_kept_where_they_hold():
     assert cut["spectra.wavelength_min"] > 4000.0
 
 
-@pytest.mark.parametrize("wavelength", [np.linspace(4000, 4500, 300), 10 ** (3.6 + 2e-4 * np.arange(100))])
+def test_a_dataset_of_another_step_is_taken_with_it():
+    wavelength = log_grid(4000.0, 4500.0, 2e-5)
+    stated = '{"spectra.wavelength_min": 4000.0, "spectra.wavelength_max": 4500.0, "spectra.step": 2e-05}'
+    for dataset in (spectra(wavelength, made_with=stated), spectra(wavelength), spectra(wavelength[7:-9])):
+        stage = spectral_stage(dataset, OPTIONS)
+        assert stage.settings()["spectra.step"] == 2e-5
+        np.testing.assert_allclose(stage.wavelength, dataset.wavelength, rtol=1e-9)
+    assert "spectra.step" not in spectral_stage(spectra(log_grid(4000.0, 4500.0)), OPTIONS).settings()
+
+
+@pytest.mark.parametrize("wavelength", [np.linspace(4000, 4500, 300), 10 ** (3.60007 + 2e-4 * np.arange(100))])
 def test_wavelengths_of_another_grid_are_refused(wavelength):
-    with pytest.raises(ConfigurationError, match="are not a log10 grid with a step of 1e-4"):
+    with pytest.raises(ConfigurationError, match="are not a log10 grid like that of the product"):
         spectral_stage(spectra(wavelength), OPTIONS)
 
 

@@ -52,3 +52,17 @@ def test_a_classifier_whose_product_no_stage_makes_is_refused_with_what_to_add(t
         ConfigurationError, match=r"is trained on the product 'spectra', which .* add 'spectra' to stages"
     ):
         check_training(late)
+
+
+def finer(folder, kind):
+    return job(folder, train={"classifier": str(folder), "kind": kind}, spectra={"step": 2e-5})
+
+
+@pytest.mark.parametrize("kind", ["spectral-type", "galaxy-quasar-star"])
+def test_a_kind_whose_recipe_counts_in_pixels_is_refused_with_another_step(tmp_path, kind):
+    with pytest.raises(ConfigurationError, match=f"train.kind '{kind}', .* in steps of 0.0001 dex, and spectra.step"):
+        check_training(finer(tmp_path, kind))
+
+
+def test_other_kinds_take_spectra_of_any_step(tmp_path):
+    check_training(finer(tmp_path, "spectrum-embedding"))

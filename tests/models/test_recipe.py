@@ -76,9 +76,18 @@ def test_a_grid_is_found_from_its_own_wavelengths(first, count):
 
 
 def test_wavelengths_that_are_no_grid_are_refused_and_a_grid_is_told_by_its_ends():
-    with pytest.raises(ConfigurationError, match="not log-linear with a step of 1e-4"):
+    with pytest.raises(ConfigurationError, match="not log-linear; make it with stage"):
         Grid.of(np.linspace(4000, 5000, 100))
     assert str(Grid(first=36000, count=2)) == "3981.07 to 3981.99 Angstrom in 2 pixels"
+    assert str(Grid(first=180000, count=2, step=2e-5)) == "3981.07 to 3981.26 Angstrom in 2 pixels of 2e-05 dex"
+
+
+def test_a_grid_of_another_step_is_found_and_is_not_the_default_s():
+    grid = Grid(first=180000, count=500, step=2e-5)
+    assert Grid.of(grid.wavelength) == grid
+    recipe = Recipe(product="spectra", variables=("flux",), shape=(500,), grid=Grid(first=36000, count=500))
+    with pytest.raises(PlanMismatchError, match="set wavelength_min, wavelength_max and step in"):
+        recipe.check_product({"wavelength": grid.wavelength})
 
 
 def test_a_variable_of_another_shape_is_compared_with_its_own():

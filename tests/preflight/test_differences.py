@@ -182,3 +182,8 @@ def test_fields_that_were_searched_cannot_grow_and_it_is_said_what_to_do(tmp_pat
     create_product(before.output, stage.schema(plan.size("frame")), attrs)
     with pytest.raises(PlanMismatchError, match=said):
         check_made_by(job(fields), "detections")
+
+
+def test_a_product_without_a_step_has_the_default_one():
+    assert differences({}, {"spectra.step": 2e-5}) == ["spectra.step: was 0.0001, now 2e-05"]
+    assert differences({"spectra.step": 2e-5}, {}) == ["spectra.step: was 2e-05, now 0.0001"]

@@ -12,17 +12,16 @@ from survey_batch.spectra.grid import (
     NO_DATA,
     ZERO_FLUX,
     Spectrum,
-    at_pixels,
     dispersion_on_grid,
     first_pixel,
     flag,
     log_grid,
     log_linear_start,
     mask_attributes,
-    pixel_edges,
     rebin,
     to_grid,
 )
+from survey_batch.spectra.pixels import at_pixels, pixel_edges
 from survey_batch.surveys.lamost.files import read_spectrum
 
 GRID = log_grid(4000, 4100)

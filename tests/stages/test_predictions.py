@@ -252,6 +252,21 @@ def test_a_time_that_was_measured_is_counted_and_any_other_said_to_be_unknown(
     assert bool(cost.unknown) is bool(unknown)
 
 
+def test_the_time_grows_with_the_pixels_of_the_spectra(folder, tmp_path):
+    times = []
+    for step in (1e-4, 2e-5):
+        job = lamost(tmp_path, ("spectra", "predictions"), folder(SPECTRA), spectra={"step": step})
+        times.append(make_stage(job, "predictions").cost(SimpleNamespace(size=lambda _: 100)).cpu_seconds)
+    assert times[1] == pytest.approx(5 * times[0], rel=1e-3)
+
+
+def test_a_classifier_of_another_step_is_refused_with_its_grid(folder, tmp_path):
+    fine = SPECTRA.model_copy(update={"grid": Grid(first=180000, count=40, step=2e-5)})
+    job = lamost(tmp_path, ("spectra", "predictions"), folder(fine), spectra={"wavelength_min": 3981.0})
+    with pytest.raises(PlanMismatchError, match=r"40 pixels of 2e-05 dex\); set wavelength_min, .* and step"):
+        make_stage(job, "predictions").check()
+
+
 @pytest.mark.parametrize("kind", plugins.offered(plugins.CLASSIFIERS))
 def test_times_are_those_of_variants_that_there_are(kind):
     known = classifier_kind(kind)

@@ -225,3 +225,26 @@ def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
         ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
     ):
         make_stage(job, "features").check()
+
+
+def test_lines_in_pixels_wider_than_a_line_are_refused_and_other_features_are_not(tmp_path):
+    archive = make_archive(tmp_path / "archive", 1)
+    wide = {"spectra": {**RANGE, "step": 5e-4}}
+    with pytest.raises(ConfigurationError, match=r"spectra.step is 0.0005 dex, .* at most 0.00024: set"):
+        make_stage(lamost_job(archive, tmp_path / "out", **wide), "features").check()
+    only = {"lines": False, "indices": False, "blocks": 5, "components": 0}
+    make_stage(lamost_job(archive, tmp_path / "out", **wide, spectral_features=only), "features").check()
+
+
+def test_more_pixels_take_more_time_and_memory(tmp_path):
+    archive = make_archive(tmp_path / "archive", 4)
+    costs = []
+    for step in (1e-4, 2e-5):
+        job = lamost_job(archive, tmp_path / "out", spectra={"step": step})
+        plan = make_plan(job)
+        costs.append([make_stage(job, name).cost(plan) for name in ("spectra", "features")])
+    (spectra, features), (finer, measured) = costs
+    assert finer.cpu_seconds == pytest.approx(5 * spectra.cpu_seconds, rel=1e-3)
+    assert measured.cpu_seconds > 5 * features.cpu_seconds
+    assert measured.worker_bytes > 20 * features.worker_bytes
+    assert measured.start_seconds == pytest.approx(125 * features.start_seconds, rel=1e-2)

@@ -51,6 +51,27 @@ def lamost() -> Iterator[bytes]:
     yield compressed_image(np.stack([flux, ivar]))
 
 
+def lamost_medium() -> Iterator[bytes]:
+    """Yield short medium-resolution spectra: rows and vectors, with both arms and with one."""
+    size, mask = 60, np.zeros(60, "i4")
+    random = np.random.default_rng(9)
+    cards = {"OBSID": 7, "PLANID": "TEST", "SPID": 1, "FIBERID": 1, "VACUUM": True}
+    for vectors, arms in ((False, "BR"), (True, "BR"), (True, "R")):
+        primary = fits.PrimaryHDU()
+        primary.header.update(cards)
+        tables = []
+        for name in (*(f"{arm}-84420148" for arm in arms), *(f"COADD_{arm}" for arm in arms)):
+            loglam = np.log10(5000 if "B" in name else 6400) + 8e-6 * np.arange(size)
+            named = {"FLUX": random.normal(100, 5, size).astype("f4"), "IVAR": random.uniform(0, 1, size).astype("f4")}
+            named |= {"WAVELENGTH": 10**loglam} if vectors else {"LOGLAM": loglam}
+            named |= {"ANDMASK": mask, "ORMASK": mask} if name.startswith("COADD") else {"PIXMASK": mask}
+            rows = np.zeros(1 if vectors else size, [(key, x.dtype, (size,) * vectors) for key, x in named.items()])
+            for key, values in named.items():
+                rows[key] = values
+            tables.append(fits.BinTableHDU(rows, name=name))
+        yield as_fits(primary, *tables)
+
+
 def compressed_image(pixels: Any) -> bytes:
     """Return a file whose image is packed as fpack does, which is refused."""
     return as_fits(fits.PrimaryHDU(), fits.CompImageHDU(pixels.astype("f4"), name="FLUX"))

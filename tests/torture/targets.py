@@ -53,6 +53,15 @@ def _read_spectrum(path: Path) -> None:
     _onto_grid(path, LamostSpectra, "lamost", row)
 
 
+def _read_medium(path: Path) -> None:
+    """Read a medium-resolution spectrum of LAMOST, onto a grid with the step of its files too."""
+    from survey_batch.surveys.lamost_medium.reader import LamostMediumSpectra
+
+    row = ROW | {"ra": np.nan, "dec": np.nan}
+    for step in (1e-4, 8e-6):
+        _onto_grid(path, LamostMediumSpectra, "lamost-medium", row, grid=(4900, 6900, step))
+
+
 def _read_coadd(path: Path) -> None:
     from survey_batch.surveys.desi.reader import DesiCoadds
 
@@ -69,7 +78,9 @@ def _read_any_spectrum(path: Path) -> None:
         _onto_grid(path, FitsSpectra, "fits-spectra", row, **keys)
 
 
-def _onto_grid(path: Path, reader: Any, survey: str, row: dict[str, Any], **keys: str) -> None:
+def _onto_grid(
+    path: Path, reader: Any, survey: str, row: dict[str, Any], grid: tuple[float, ...] = (3700, 9000), **keys: str
+) -> None:
     """Read a spectrum and put it on the grid, as the stage does."""
     from survey_batch.spectra.grid import Spectrum, log_grid, to_grid
     from survey_batch.stages.spectra import SpectrumFile, read_file
@@ -78,7 +89,7 @@ def _onto_grid(path: Path, reader: Any, survey: str, row: dict[str, Any], **keys
     (found,) = read_file(archive, reader(archive.section), SpectrumFile(path.name, [0], [row]))
     if not isinstance(found, Spectrum):
         raise found
-    flux, ivar, mask = to_grid([found], log_grid(3700, 9000))
+    flux, ivar, mask = to_grid([found], log_grid(*grid))
     if np.isnan(flux[mask == 0]).any() or (ivar[mask == 0] <= 0).any():
         raise AssertionError("a good pixel without a value")
 
@@ -235,6 +246,14 @@ TARGETS = {
             _read_spectrum,
             "spectrum.fits",
             weight=6,
+        ),
+        Target(
+            "LAMOST spectra, medium resolution",
+            seeds.lamost_medium,
+            _FITS,
+            _read_medium,
+            "spectrum.fits",
+            weight=4,
         ),
         Target("DESI coadds", seeds.coadds, _FITS, _read_coadd, "coadd.fits", weight=4),
         Target("spectra in FITS files", seeds.fits_spectra, _FITS, _read_any_spectrum, "spectrum.fits", weight=6),

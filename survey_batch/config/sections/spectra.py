@@ -8,12 +8,15 @@ from survey_batch.config.sections.base import Section, Unit, WrongKeyError
 
 
 class SpectraSection(Section):
-    """The `spectra` product: a log10 wavelength grid with a step of 1e-4, in vacuum."""
+    """The `spectra` product: a log10 wavelength grid, in vacuum."""
 
     wavelength_min: Annotated[PositiveFloat, Unit("Angstrom")] = 3699.9
     """Lower end of the grid. The default is just below the first pixel (10^3.5682) of most LAMOST files."""
     wavelength_max: Annotated[PositiveFloat, Unit("Angstrom")] = 9100.0
     """Upper end of the grid."""
+    step: Annotated[float, Field(ge=1e-6, le=1e-2), Unit("dex")] = 1e-4
+    """log10 of the ratio of neighbouring wavelengths. Spectra with this step are copied pixel for pixel, as those of
+    LAMOST (low resolution) and SDSS are by default; others are rebinned."""
     dispersion: bool = False
     """Also how wide the instrument makes a line, pixel by pixel [km/s]; of surveys whose files say it (`sdss-spectra`).
     """

@@ -9,7 +9,7 @@ c. a table `COADD` of one row with the columns FLUX, IVAR, WAVELENGTH, ANDMASK, 
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,15 @@ from survey_batch.core.sky import separation_arcsec
 from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import Spectrum, log_linear_start
 
-__all__ = ["Spectrum", "read_spectrum", "spectrum_path"]
+__all__ = ["Spectrum", "checked_header", "mask_bits", "read_spectrum", "spectrum_path"]
 
 Numbers = npt.NDArray[Any]
+
+Mode = Literal["spec", "med"]
+"""How names of files begin: of low or of medium resolution."""
+
+FOLDERS: Mapping[Mode, str] = {"spec": "spectrum", "med": "medspectrum"}
+"""Folder of each in the layout `obsid`."""
 
 UNKNOWN_MASK = 1 << 15
 """Replaces a mask value that is not a bit mask (negative, huge or not a number)."""
@@ -72,15 +78,21 @@ def read_spectrum(raw: bytes, row: Mapping[str, object] | None = None) -> Spectr
         The bytes are not a FITS file, are cut short, hold a medium-resolution spectrum or that of another object, or
         contradict themselves.
     """
-    primary = primary_unit(raw)
-    _check_identity(primary, row or {})
-    if primary.value("VACUUM") == "F":
-        raise UnreadableError("the header says that wavelengths are not vacuum wavelengths (VACUUM = F)")
+    primary = checked_header(raw, row or {})
     with np.errstate(all="ignore"):  # the grid flags values that are not finite or overflow
         return _read_rows(primary) if primary.shape else _read_table(extensions(primary))
 
 
-def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
+def checked_header(raw: bytes, row: Mapping[str, object]) -> Unit:
+    """Find the first header of a LAMOST file, and check that it is of the row's object and of vacuum wavelengths."""
+    primary = primary_unit(raw)
+    _check_identity(primary, row)
+    if primary.value("VACUUM") == "F":
+        raise UnreadableError("the header says that wavelengths are not vacuum wavelengths (VACUUM = F)")
+    return primary
+
+
+def spectrum_path(layout: str, row: Mapping[str, object], mode: Mode = "spec") -> str | None:
     """Return the path of an object's file below the archive's root.
 
     Parameters
@@ -90,6 +102,8 @@ def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
     row
         The object's catalogue row: `filename`, or `lmjd`, `planid`, `spid` and `fiberid`; `obsdate`; `obsid`.
         Keys may be absent and values missing (None, NaN, empty).
+    mode
+        `spec`: low resolution; `med`: medium resolution, whose folder in the layout `obsid` is `medspectrum/fits`.
 
     Returns
     -------
@@ -98,20 +112,20 @@ def spectrum_path(layout: str, row: Mapping[str, object]) -> str | None:
     """
     if layout == "obsid":
         obsid = _whole(row, "obsid")
-        return None if obsid is None else f"spectrum/fits/{obsid}"
-    name = _text(row, "filename") or _file_name(row)
+        return None if obsid is None else f"{FOLDERS[mode]}/fits/{obsid}"
+    name = _text(row, "filename") or _file_name(row, mode)
     if layout == "flat" or name is None:
         return name
     date, plan = _text(row, "obsdate")[:10].replace("-", ""), _text(row, "planid")
     return f"{date}/{plan}/{name}" if len(date) == 8 and date.isdigit() and plan else None
 
 
-def _file_name(row: Mapping[str, object]) -> str | None:
+def _file_name(row: Mapping[str, object], mode: Mode) -> str | None:
     day, plan = _whole(row, "lmjd"), _text(row, "planid")
     spectrograph, fiber = _whole(row, "spid"), _whole(row, "fiberid")
     if day is None or not plan or spectrograph is None or fiber is None:
         return None
-    return f"spec-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}.fits.gz"
+    return f"{mode}-{day}-{plan}_sp{spectrograph:02d}-{fiber:03d}.fits.gz"
 
 
 def _text(row: Mapping[str, object], key: str) -> str:
@@ -203,8 +217,8 @@ def _read_table(units: list[Unit]) -> Spectrum:
     named = {unit.value("EXTNAME") or "": unit for unit in reversed(units)}
     if medium := [name for name in ("COADD_B", "COADD_R") if name in named]:
         raise UnreadableError(
-            f"a medium-resolution spectrum (extension {medium[0]}), another instrument mode; "
-            "remove it from the catalogue: only low resolution can be used"
+            f"a medium-resolution spectrum (extension {medium[0]}), another instrument mode: "
+            'remove it from the catalogue, and give such spectra a job with survey = "lamost-medium"'
         )
     if "COADD" not in named:
         raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {[*named]}")
@@ -235,7 +249,7 @@ def _spectrum(flux: Numbers, ivar: Numbers, mask: Numbers, wavelength: Numbers) 
             f"{flux.size} fluxes, {ivar.size} variances, {mask.size} masks, {wavelength.size} wavelengths"
         )
     grid = _grid_of(wavelength)
-    return Spectrum(flux.astype(np.float32), ivar.astype(np.float32), _bits(mask), *grid)
+    return Spectrum(flux.astype(np.float32), ivar.astype(np.float32), mask_bits(mask), *grid)
 
 
 _grids: dict[tuple[bytes, bytes, np.dtype[Any]], tuple[bytes, Grid]] = {}
@@ -262,7 +276,7 @@ def _new_grid(wavelength: F8) -> Grid:
     return Grid(start, None if np.isfinite(start) else wavelength)
 
 
-def _bits(mask: Numbers) -> I4:
+def mask_bits(mask: Numbers) -> I4:
     """Return a mask in the 16 bits that a survey may use."""
     if not np.count_nonzero(mask.view(f"u{mask.itemsize}")):  # true of nine files in ten
         return np.zeros(mask.size, np.int32)

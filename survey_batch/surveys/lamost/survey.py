@@ -17,7 +17,21 @@ from survey_batch.stages.kinds import SPECTRA, SPECTRAL_FEATURES
 
 NUMBERS = ("lmjd", "spid", "fiberid")
 
-FILE_NAME = r"^(?:.*/)?spec-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
+FILE_NAME = (
+    r"^(?:.*/)?(?:spec|med)-(?P<lmjd>\d+)-(?P<planid>.+)_sp(?P<spid>\d+)-(?P<fiberid>\d+)(?:\.fits(?:\.gz|\.bz2)?)?$"
+)
+
+
+COLUMNS_OF = {
+    "flat": "filename, or lmjd, planid, spid and fiberid",
+    "plan": "obsdate and planid, and either filename or lmjd, spid and fiberid",
+    "obsid": "obsid",
+}
+PURPOSE = """\
+survey "{survey}" with layout "{layout}" finds a spectrum's file by the columns {columns}.
+The catalogues of each release (www.lamost.org, LRS General Catalog) have them. For a list of positions or of obsids:
+  [catalog] match = {{ path = "<catalogue of the release>", best = "snr" }}   (by position, within 3 arcsec)
+  [catalog] match = {{ path = "<catalogue of the release>", by = "id" }}"""
 
 
 class LamostArchive(ArchiveSection):
@@ -54,6 +68,8 @@ class Lamost(Survey):
     file = "spectrum"
     spectrum_reader = "survey_batch.surveys.lamost.reader:LamostSpectra"
     simulator = "survey_batch.simulate:simulate_lamost"
+    advice: ClassVar[str] = PURPOSE
+    """What its catalogues are, where a user asks for them."""
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
         """Return the columns that the layout needs and that were not found."""
@@ -65,7 +81,7 @@ class Lamost(Survey):
     def purpose(self, archive: ArchiveSection) -> str:
         """Say what the columns are needed for, and where a user gets them."""
         layout = cast("LamostArchive", archive).layout
-        return PURPOSE.format(layout=layout, columns=COLUMNS_OF[layout])
+        return self.advice.format(survey=self.name, layout=layout, columns=COLUMNS_OF[layout])
 
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> dict[str, pa.Array | I8]:
         """Read the parts of a spectrum's file name, "" or -1 where missing; a row needs enough to name its file."""
@@ -118,17 +134,6 @@ def fibre_names(lmjd: I8, planid: pa.Array, spid: I8, fiberid: I8) -> pa.Array:
     """Return names of LAMOST spectra, `<lmjd>-<planid>-sp<spid>-<fiberid>`; null where a part is missing."""
     return joined(padded(lmjd, 5), "-", planid, "-sp", padded(spid, 2), "-", padded(fiberid, 3))
 
-
-COLUMNS_OF = {
-    "flat": "filename, or lmjd, planid, spid and fiberid",
-    "plan": "obsdate and planid, and either filename or lmjd, spid and fiberid",
-    "obsid": "obsid",
-}
-PURPOSE = """\
-survey "lamost" with layout "{layout}" finds a spectrum's file by the columns {columns}.
-The catalogues of each release (www.lamost.org, LRS General Catalog) have them. For a list of positions or of obsids:
-  [catalog] match = {{ path = "<catalogue of the release>", best = "snr" }}   (by position, within 3 arcsec)
-  [catalog] match = {{ path = "<catalogue of the release>", by = "id" }}"""
 
 EXAMPLE = """\
 name   = "{name}"

@@ -17,9 +17,9 @@ from survey_batch.surveys.lamost.files import (
     ARCMINUTE,
     UNKNOWN_MASK,
     Spectrum,
-    _bits,
     _separation,
     _spectrum,
+    mask_bits,
     read_spectrum,
     spectrum_path,
 )
@@ -145,8 +145,8 @@ REFUSED = {
     "cut pixels": (rows_file()[:6000], "cut short"),
     "cut table": (table_file()[:9000], "cut short"),
     "other rows": (rows_file("Flux, Inverse, Sky, Andmask, Ormask"), "neither Wavelength nor Subcontinuum"),
-    "blue medium resolution": (table_file("COADD_B"), "medium-resolution"),
-    "red medium resolution": (table_file("COADD_R"), "medium-resolution"),
+    "blue medium resolution": (table_file("COADD_B"), 'medium-resolution .* survey = "lamost-medium"'),
+    "red medium resolution": (table_file("COADD_R"), 'medium-resolution .* survey = "lamost-medium"'),
     "no coadded spectrum": (table_file("B-80436692"), "no table COADD"),
     "a missing column": (table_file(leave_out="IVAR"), "no column IVAR"),
     "air wavelengths": (rows_file(VACUUM=False), "vacuum"),
@@ -389,11 +389,11 @@ def test_a_grid_that_differs_from_a_known_one_in_its_middle_alone_is_another(kin
 @pytest.mark.parametrize("value", [0, -0.0])
 def test_a_mask_of_nothing_but_zeros_stays_one(kind, value):
     mask = np.full((SIZE, 2), value, kind)[:, 0]
-    found = _bits(mask)
+    found = mask_bits(mask)
     assert found.dtype == np.int32
     assert found.tolist() == [0] * SIZE
     mask[-1] = 1
-    assert _bits(mask).tolist() == [0] * (SIZE - 1) + [1]
+    assert mask_bits(mask).tolist() == [0] * (SIZE - 1) + [1]
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_masks_of_bits_alone_are_what_any_mask_is(kind, odd):
     known = (mask >= 0) & (mask < UNKNOWN_MASK)
     plain = np.where(known, np.where(known, mask, 0).astype(np.int32), UNKNOWN_MASK)
     with np.errstate(all="raise"):
-        found = _bits(mask)
+        found = mask_bits(mask)
     assert found.dtype == plain.dtype == np.int32
     np.testing.assert_array_equal(found, plain)
 

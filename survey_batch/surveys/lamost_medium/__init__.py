@@ -1,0 +1,1 @@
+"""LAMOST medium-resolution spectra."""
