@@ -57,8 +57,8 @@ audit: $(VENV)/.ready  ## known vulnerabilities of the versions in constraints.t
 	$(call INSTALL,pip-audit)
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off --requirement constraints.txt
 
-bench: $(VENV)/.ready  ## three rows, each against its floor in the same run
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.ready  ## the speed of every path against its floor in the same run, in ten minutes; ARGS="--json new.json --against old.json" compares versions
+	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.ready  ## the documentation, in build/docs; NOTEBOOKS=off shows tutorials as they were saved
 	SURVEY_BATCH_NOTEBOOKS=$(NOTEBOOKS) $(BIN)/python -m sphinx --builder html -W --keep-going -n --fresh-env docs build/docs

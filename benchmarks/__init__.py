@@ -1,1 +1,1 @@
-"""What the data paths cost against what they cannot do without: `python -m benchmarks`, or `make bench`."""
+"""What each path costs against what it cannot do without (`python -m benchmarks`, `make bench`), and other studies."""

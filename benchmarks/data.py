@@ -2,9 +2,12 @@
 
 import csv
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from benchmarks.pipeline import make_job
+from survey_batch.config.job import Job
 from survey_batch.simulate import simulate_lamost, simulate_sdss
 
 BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
@@ -25,6 +28,8 @@ class Data:
         Roots of the archives; that of LAMOST is flat.
     sources, spectra : Path
         Their catalogues.
+    bands : str
+        Bands of the frames.
     """
 
     what: str
@@ -32,6 +37,27 @@ class Data:
     lamost: Path
     sources: Path
     spectra: Path
+    bands: str = "ugriz"
+
+    def images(self, stages: str | list[str], output: Path, **tables: Any) -> Job:
+        """Make a job of images with one stage, or several, and every default but the bands."""
+        frames = {"bands": self.bands, **tables.pop("frames", {})}
+        archive = {"survey": "sdss", "root": str(self.sdss)}
+        return make_job(stages, archive, {"path": str(self.sources)}, output, frames=frames, **tables)
+
+
+def of_fields(data: Data, count: int, target: Path) -> Data:
+    """List the objects of the first few fields alone, in a catalogue at `target`."""
+    with data.sources.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    keys = [tuple(int(row[name]) for name in ("run", "camcol", "field")) for row in rows]
+    kept = sorted(set(keys))[:count]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row for row, key in zip(rows, keys, strict=True) if key in kept)
+    return replace(data, sources=target)
 
 
 def find_data(scratch: Path) -> Data:

@@ -8,6 +8,7 @@ import csv
 import gzip
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -15,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from benchmarks.data import Data, find_data, link_copies, repeat_catalog
-from benchmarks.pipeline import make_job, ready
+from benchmarks.data import Data, find_data
+from benchmarks.pipeline import ready, run_through
+from benchmarks.spectra import copied
 from benchmarks.timing import as_a_worker, cpu_seconds, machine
 from survey_batch.catalog.labels import mk_class
 from survey_batch.config.sections.spectra import SpectralFeaturesSection
+from survey_batch.core.arrays import F4
 from survey_batch.planning.plan import make_plan
 from survey_batch.spectra.features import feature_names, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
@@ -60,6 +63,11 @@ class Stars:
     redshift: npt.NDArray[np.float64]
     letter: npt.NDArray[np.str_]
 
+    def take(self, rows: npt.NDArray[np.intp]) -> "Stars":
+        """Select rows."""
+        flux, ivar, mask = self.flux[rows], self.ivar[rows], self.mask[rows]
+        return Stars(self.wavelength, flux, ivar, mask, self.redshift[rows], self.letter[rows])
+
 
 def read_stars(data: Data) -> Stars:
     """Read all spectra that the catalogue calls stars."""
@@ -76,7 +84,7 @@ def read_stars(data: Data) -> Stars:
 def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     """Measure each star's lines, bands and colours; NaN where the error is far above what is usual."""
     section = SpectralFeaturesSection(blocks=0, components=0)
-    columns = spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, None).T
+    columns = features_of(stars, section, None).T
     named = dict(zip(feature_names(section), columns, strict=True))
     for name in MEASURED:
         error = named[f"{name}_error"]
@@ -84,19 +92,29 @@ def measure(stars: Stars) -> dict[str, npt.NDArray[np.float32]]:
     return named
 
 
+def shard_of(stars: Stars, count: int) -> Stars:
+    """List the stars again and again, until they are so many."""
+    return stars.take(np.arange(count) % len(stars.letter))
+
+
+def components_of(stars: Stars, section: SpectralFeaturesSection) -> PCA:
+    """Fit principal components to all stars."""
+    return PCA.fit(Moments.of(prepare(stars.flux, stars.ivar, stars.mask, section)), section.components)
+
+
+def features_of(stars: Stars, section: SpectralFeaturesSection, pca: PCA | None) -> F4:
+    """Measure all stars."""
+    return spectral_features(stars.wavelength, stars.flux, stars.ivar, stars.mask, stars.redshift, section, pca)
+
+
 def speeds(stars: Stars) -> list[str]:
     """Measure the CPU time of each group of features and of all, on as many spectra as a shard has; best of 3."""
-    rows = np.arange(SHARD) % len(stars.letter)
-    flux, ivar, mask, redshift = (values[rows] for values in (stars.flux, stars.ivar, stars.mask, stars.redshift))
-    everything = SpectralFeaturesSection()
-    pca = PCA.fit(Moments.of(prepare(stars.flux, stars.ivar, stars.mask, everything)), everything.components)
+    shard, everything = shard_of(stars, SHARD), SpectralFeaturesSection()
+    pca = components_of(stars, everything)
     lines = ["| features | number | CPU-µs per spectrum |", "|---|---|---|"]
     for name, kept in GROUPS.items():
         section = everything.model_copy(update={one: getattr(everything, one) * (one in kept) for one in SWITCHES})
-
-        def work(section: SpectralFeaturesSection = section) -> None:
-            spectral_features(stars.wavelength, flux, ivar, mask, redshift, section, pca)
-
+        work = partial(features_of, shard, section, pca)
         work()
         seconds = min(cpu_seconds(work) for _ in range(3))
         lines.append(f"| {name} | {len(feature_names(section))} | {1e6 * seconds / SHARD:.0f} |")
@@ -105,14 +123,8 @@ def speeds(stars: Stars) -> list[str]:
 
 def stage_speeds(data: Data, scratch: Path) -> list[str]:
     """Measure the CPU time of the stage from Zarr to Zarr, without components, and of the sums that these need."""
-    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", linked=True)
-    archive = {"survey": "lamost", "root": str(link_copies(data.lamost, COPIES, scratch / "copies"))}
-    output, objects = scratch / "out", {"path": str(catalog), "id": "copy_id"}
-    tables = {"stages": ["spectra", "features"], "spectral_features": {"components": 0}}
-    both = make_job("spectra", archive, objects, output, **tables)
-    for work in ready(both):
-        work()
-    job = both.model_copy(update={"stages": ("features",)})
+    run_through(copied(data, "spectra", scratch, copies=COPIES))
+    job = copied(data, ["spectra", "features"], scratch, copies=COPIES, spectral_features={"components": 0})
     first, *others, check = ready(job)
     first()
     shards = make_plan(job).shards("object")

@@ -17,8 +17,14 @@ SHARD_OBJECTS = 1024
 
 def peaks(data: Data, scratch: Path) -> Iterator[tuple[str, int]]:
     """Peak resident memory of a worker that does the first, full shard of each stage."""
-    for job in jobs(data, scratch / "memory"):
+    for job in jobs(data, scratch):
         yield job.stages[0], peak(job)
+
+
+def line(stage: str, peak: int) -> str:
+    """Say it to a person."""
+    verdict = "below" if peak < LIMIT_BYTES else "ABOVE"
+    return f"    {stage} {peak / 1e6:.0f} MB, {verdict} {LIMIT_BYTES / 1e6:.0f} MB"
 
 
 def jobs(data: Data, scratch: Path) -> Iterator[Job]:

@@ -1,4 +1,4 @@
-"""Magnitudes of real SDSS objects against their catalogue and their own light, and how fast they are measured.
+"""Magnitudes of real SDSS objects against their catalogue and their own light.
 
     python -m benchmarks.photometry [--plot photometry.png]
 
@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -32,7 +32,6 @@ from survey_batch.stages.image_features import ImageFeaturesStage
 from survey_batch.surveys.sdss.files import FieldKey, read_frame
 
 MAGNITUDES = (12.0, 16.0, 18.0, 19.0, 20.0, 21.0, 22.0)
-ROUNDS = 3
 BANDS = "ugriz"
 KEY = ("run", "camcol", "field")
 CORRECTION = ("aperture_correction", "aperture_correction_error", "aperture_correction_stars", "psf_fwhm")
@@ -44,32 +43,22 @@ SMALLEST_SIGNAL = 30
 
 def make_job(data: Data, **tables: dict[str, Any]) -> Job:
     """Make a job that keeps nothing."""
-    return Job.model_validate(
-        {
-            "name": "photometry",
-            "output": "unused",
-            "stages": ["cutouts", "features"],
-            "catalog": {"path": str(data.sources)},
-            "archive": {"survey": "sdss", "root": str(data.sdss)},
-            "frames": {"keep": False},
-            **tables,
-        }
-    )
+    return data.images(["cutouts", "features"], Path("unused"), frames={"keep": False}, **tables)
 
 
-def cut(job: Job) -> tuple[Rows, Rows]:
-    """Cut all objects: the plan's rows, and their cutouts."""
-    table = make_plan(job).objects
+def cut(job: Job, first: int | None = None) -> tuple[Rows, Rows]:
+    """Cut all objects, or the first ones: the plan's rows, and their cutouts."""
+    table = make_plan(job).objects[:first]
     rows = {name: to_numpy(table[name]) for name in table.column_names}
     return rows, make_stage(job, "cutouts").compute(rows, {}).data
 
 
-def measure(stage: ImageFeaturesStage, rows: Rows, cutouts: Rows, rounds: int = ROUNDS) -> tuple[dict[str, F8], float]:
-    """Measure them: values by name, and objects per CPU-second (the best of some rounds)."""
-    value: list[npt.NDArray[np.float32]] = []
-    seconds = min(cpu_seconds(lambda: value.append(stage.compute(rows, cutouts).data["value"])) for _ in range(rounds))
-    columns = value[-1].astype(np.float64).T
-    return dict(zip((feature.name for feature in stage.features()), columns, strict=True)), len(value[-1]) / seconds
+def measure(job: Job) -> tuple[Rows, Rows, dict[str, F8]]:
+    """Cut all objects and measure them: rows, cutouts, and values by name."""
+    rows, cutouts = cut(job)
+    stage = cast("ImageFeaturesStage", make_stage(job, "features"))
+    columns = stage.compute(rows, cutouts).data["value"].astype(np.float64).T
+    return rows, cutouts, dict(zip((feature.name for feature in stage.features()), columns, strict=True))
 
 
 def listed(path: Path, object_id: npt.NDArray[np.object_], name: str) -> F8:
@@ -210,10 +199,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
-        job = make_job(data)
-        rows, cutouts = cut(job)
-        features, speed = measure(make_stage(job, "features"), rows, cutouts)
-        print(f"{machine()}\n{data.what}\n{speed:,.0f} objects in five bands per CPU-second")
+        print(f"{machine()}\n{data.what}")
         print(correction_cost(data))
         if not data.what.startswith("real"):
             return  # the simulated catalogue has no aperture magnitudes
@@ -222,7 +208,8 @@ def main() -> None:
             cutouts={"size": WIDE_SIZE},
             image_features={"background": WIDE_RING, "apertures": (7.5, TOTAL_RADIUS)},
         )
-        large, _ = measure(make_stage(wide, "features"), *cut(wide), rounds=1)
+        rows, cutouts, features = measure(make_job(data))
+        _, _, large = measure(wide)
     measured = Measured(rows, cutouts, features, large)
     print("\n".join([*point_source_lines(measured), *colour_lines(measured)]))
     magnitude = listed(data.sources, rows["object_id"], "mag_r")

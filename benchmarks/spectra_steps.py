@@ -16,9 +16,9 @@ from typing import cast
 import numpy as np
 from isal import igzip
 
-from benchmarks.data import Data, find_data, link_copies, repeat_catalog
-from benchmarks.pipeline import lay_out, make_job
-from benchmarks.spectra import COPIES
+from benchmarks.data import Data, find_data
+from benchmarks.pipeline import lay_out
+from benchmarks.spectra import copied
 from benchmarks.timing import as_a_worker, cpu_seconds, machine
 from survey_batch.archive.content import FITS
 from survey_batch.archive.decompress import decompress
@@ -35,10 +35,8 @@ GZIP = b"\x1f\x8b"
 
 def steps(data: Data, scratch: Path) -> tuple[int, dict[str, Callable[[], object]]]:
     """Return the number of files, and the steps: each does the one before and something more, but for the last two."""
-    catalog = repeat_catalog(data.spectra, COPIES, scratch / "copies.csv", separator="|", linked=True)
-    root = link_copies(data.lamost, COPIES, scratch / "copies")
-    archive_table = {"survey": "lamost", "root": str(root)}
-    job = make_job("spectra", archive_table, {"path": str(catalog), "id": "copy_id"}, scratch / "spectra")
+    job = copied(data, "spectra", scratch)
+    root = Path(job.archive.root)
     shard, stage = lay_out(job).shards("object")[0], cast("SpectraStage", make_stage(job, "spectra"))
     rows = {**read_rows_of(job.output, shard), "index_in_shard": np.arange(len(shard))}
     files = stage._files(stage.empty_block(len(shard)), rows)  # noqa: SLF001

@@ -1,8 +1,9 @@
-"""CPU-seconds of a floor and of our work, in turns, and the machine they were measured on."""
+"""Seconds that some work takes, and the machine they were measured on."""
 
 import os
 import platform
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,93 +11,38 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import zip_longest
 from pathlib import Path
-from statistics import median
 
 from survey_batch.core.environment import worker_exports
 
-Work = Callable[[], None]
-"""A part of what is measured."""
+Work = Callable[[], object]
+"""A part of what is measured; what it returns is dropped."""
 
 PACKAGES = ("numpy", "zarr", "numcodecs", "astropy", "isal", "dask")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One comparison.
+class Spent:
+    """Seconds of the processor, and on the clock."""
 
-    Attributes
-    ----------
-    title, unit : str
-        What is done, and what is counted.
-    count : int
-        How many of them one run makes.
-    floor : list of callables
-        What no implementation can leave out, in parts.
-    prepare : callable
-        Makes everything that comes before the work, and returns the work in parts; called anew for each run.
-    aim : float
-        Share of the floor's speed to reach.
-    stored : callable
-        Bytes on disk, and bytes of the arrays, of what the last run made.
-    """
+    cpu: float = 0.0
+    wall: float = 0.0
 
-    title: str
-    unit: str
-    count: int
-    floor: list[Work]
-    prepare: Callable[[], list[Work]]
-    aim: float
-    stored: Callable[[], tuple[int, int]]
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.cpu + other.cpu, self.wall + other.wall)
 
 
-@dataclass(frozen=True)
-class Result:
-    """CPU-seconds of each round."""
-
-    row: Row
-    floor: tuple[float, ...]
-    ours: tuple[float, ...]
-
-    def lines(self) -> list[str]:
-        """Say it to a person."""
-        ratios = [floor / ours for floor, ours in zip(self.floor, self.ours, strict=True)]
-        speeds = [f"{name} {self._speed(seconds)}" for name, seconds in (("floor", self.floor), ("ours", self.ours))]
-        disk, memory = self.row.stored()
-        return [
-            f"{self.row.title}",
-            f"    {', '.join(speeds)} {self.row.unit} per CPU-second (median)",
-            f"    speed by the floor's: median {median(ratios):.2f}, lowest {min(ratios):.2f}; aim {self.row.aim:.2f}: "
-            + ("reached" if median(ratios) >= self.row.aim else "MISSED"),
-            f"    on disk {disk / 1e6:.1f} of {memory / 1e6:.1f} MB: {disk / memory:.2f}",
-        ]
-
-    def _speed(self, seconds: tuple[float, ...]) -> str:
-        return f"{self.row.count / median(seconds):,.{1 if self.row.count < 100 else 0}f}"
+def spent(work: Work) -> Spent:
+    """Do some work; tell the CPU-seconds of this process and of those that it started and saw end, and the clock's."""
+    begun = cpu_of_all(), time.perf_counter()
+    work()
+    return Spent(cpu_of_all() - begun[0], time.perf_counter() - begun[1])
 
 
-def measure(row: Row, rounds: int) -> Result:
-    """Run the parts of floor and ours in turns, as the speed of a shared core changes from second to second.
-
-    A first, unmeasured part of each pays for imports and caches.
-    """
-    for first in (row.floor[0], row.prepare()[0]):
-        first()
-    measured = [_round(row) for _ in range(rounds)]
-    return Result(row, *zip(*measured, strict=True))
-
-
-def _round(row: Row) -> tuple[float, float]:
-    floor = ours = 0.0
-    for one, other in zip_longest(row.floor, row.prepare(), fillvalue=_nothing):
-        floor += cpu_seconds(one)
-        ours += cpu_seconds(other)
-    return floor, ours
-
-
-def _nothing() -> None:
-    """Stand for the missing part where one of the two has fewer."""
+def cpu_of_all() -> float:
+    """CPU-seconds of this process and of its children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def cpu_seconds(work: Work) -> float:
