@@ -102,7 +102,7 @@ class QuantityNetworks(KerasClassifier[QuantitiesTraining]):
         centre, scatter = learnt.mean(axis=0), learnt.std(axis=0)
         if len(same := np.flatnonzero(~(scatter > 0))):
             raise ConfigurationError(
-                f"train.columns: {data.quantities[same[0]].column!r} is the same in "
+                f"train.columns: {data.quantities[same[0]].column!r} is the same in all of "
                 f"{counted(len(data), 'training object')}: there is nothing to learn"
             )
         return {**self.learn_inputs(data, section), "centre": centre, "spread": scatter}

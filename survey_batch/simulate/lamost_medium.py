@@ -12,6 +12,7 @@ import numpy.typing as npt
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
+from survey_batch.core.wording import counted
 from survey_batch.simulate.fits_bytes import Card, primary_cards, unit
 from survey_batch.simulate.lamost import COMPRESSION
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
@@ -72,7 +73,7 @@ def simulate_lamost_medium(
     for number in range(objects):
         rows.append(_simulate_one(root, number, *next(stars), layout))
         detail(f"simulating spectra: {number + 1:,} of {objects:,}")
-    logger.info("simulated %d spectra", objects)
+    logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
     catalog = root / "catalog.csv"
     lines = ["|".join(COLUMNS), *("|".join(row[name] for name in COLUMNS) for row in rows)]
     catalog.write_text("\n".join(lines) + "\n", encoding="utf-8")

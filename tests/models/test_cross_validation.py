@@ -32,7 +32,7 @@ def test_what_the_split_keeps_whole_no_fold_tears_apart():
 
 def test_more_folds_than_the_objects_allow_are_refused_in_words():
     assert possible_folds(stars(classes=ROWS // 4)) == 4
-    with pytest.raises(ConfigurationError, match="5 folds need .* 4 are possible with the 60 labelled objects"):
+    with pytest.raises(ConfigurationError, match="5 folds need .* 4 are possible with 60 labelled objects"):
         next(grouped_folds(stars(classes=ROWS // 4), 5, 1))
 
 

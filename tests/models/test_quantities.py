@@ -44,7 +44,7 @@ def test_too_few_rows_and_a_column_without_variety_are_refused():
         FeatureQuantities.fit(table().take(np.arange(9)), SECTION)
     data = table()
     data.target[:, 1] = 4.5
-    with pytest.raises(ConfigurationError, match="'logg' is the same in all 80"):
+    with pytest.raises(ConfigurationError, match="'logg' is the same in all of 80"):
         FeatureQuantities.fit(data, SECTION)
 
 
