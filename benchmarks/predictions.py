@@ -24,7 +24,7 @@ CLOSE = 1e-5
 
 def save_network(folder: str) -> None:
     """Fit the network for one epoch, and save it; its time does not depend on its weights."""
-    fitted(NAME, CASES[NAME]).save(folder)
+    fitted(NAME, CASES[NAME], Path(folder).parent).save(folder)
 
 
 def row(data: Data, scratch: Path) -> Row:
