@@ -8,6 +8,9 @@ from survey_batch.catalog.source import Source
 from survey_batch.config.job import ArchiveSection
 from survey_batch.config.survey import Survey, find_survey, installed_surveys
 
+POSITION = {"ra", "dec"}
+"""Columns whose use and source need no words."""
+
 
 def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSection) -> str:
     """Say which columns are missing, what the survey needs them for and where to get them."""
@@ -24,7 +27,8 @@ def explain_missing(missing: Sequence[str], source: Source, archive: ArchiveSect
         needs.append(
             f'catalog: no column found for {name!r}{why}; name it: [catalog] columns = {{{name} = "<column>"}}'
         )
-    return "\n".join([*needs, columns_of(source), _other_surveys(source, survey) or survey.purpose(archive)])
+    hint = _other_surveys(source, survey) or ("" if set(missing) <= POSITION else survey.purpose(archive))
+    return "\n".join(filter(None, [*needs, columns_of(source), hint]))
 
 
 def _other_surveys(source: Source, survey: Survey) -> str:

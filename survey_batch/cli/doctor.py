@@ -41,7 +41,9 @@ def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True) -
     answer.show(_sum_up(found))
     if failed:
         raise typer.Exit(1)
-    answer.hint(command("run", job, overrides))
+    from survey_batch.models.awaited import is_awaited
+
+    answer.hint(command("run", job, overrides, *["--train"] * is_awaited(loaded)))
 
 
 def _shown(findings: "Iterable[Finding]") -> "Iterable[Finding]":

@@ -1,6 +1,7 @@
 """What all verbs have in common: `--json`, the display of steps, and what is said after Ctrl-C."""
 
 import inspect
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,9 @@ AsJson = Annotated[
 
 USAGE_ERROR: Any = typer.BadParameter.__base__
 """The error of a wrong option or argument: click's, or that of typer's own copy of click."""
+
+_LINE_END = re.compile(r"(?<!\n)\n(?!\n)")
+"""The end of a line within a paragraph."""
 
 WITHOUT_LINES = ("doctor", "evaluate", "init", "status")
 """Verbs whose steps are shown on a terminal alone: their results come line by line, or at once."""
@@ -65,6 +69,7 @@ def framed(verb: Callable[..., None]) -> Callable[..., None]:
     within.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), json_option]
     )
+    within.__doc__ = _LINE_END.sub(" ", inspect.getdoc(verb) or "")  # typer keeps line ends of all but the first
     within.__annotations__ = {**verb.__annotations__, "as_json": AsJson}
     return within
 

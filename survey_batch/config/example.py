@@ -16,7 +16,8 @@ PREDICTIONS = "predictions"
 REMARK = re.compile(r'\s+# and "predictions".*')
 """What an example says of its stages while predictions are not among them."""
 _COMMENTED = re.compile(
-    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier|label) = "[^"]*"|split = \{[^}]*\})([ \t]+(?=#))?',
+    r'^# (\[(?:train|predictions)\]|(?:kind|product|classifier|label) = "[^"]*"'
+    r"|columns = \[[^\]]*\]|split = \{[^}]*\})([ \t]+(?=#))?",
     re.MULTILINE,
 )
 """Lines that an example comments out because they belong to predictions; group 2 holds the blanks before a remark."""

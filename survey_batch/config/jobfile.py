@@ -98,9 +98,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError as error:
-        others = [other.name for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, others, n=1)
-        hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
+        others = [other.stem for other in path.parent.glob("*.toml")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.stem, others, n=1)  # with ".toml", any two short names would be close
+        hint = f"; did you mean {path.with_name(near[0])}.toml?" if near else ""
         raise ConfigurationError(f"there is no job file {path}{hint}") from error
     except OSError as error:
         raise ConfigurationError(f"cannot read job file {path}: {error.strerror}") from error

@@ -105,16 +105,27 @@ def coverage_figure(curves: Curves, title: str = "") -> Figure:
     for (name, curve), color in zip(curves.items(), COLORS, strict=False):
         answered, right = np.asarray(curve["answered"]), np.asarray(curve["accuracy"])
         axes.plot(answered, right, color=color, label=name)
-        for threshold in THRESHOLDS:
-            if len(indices := np.flatnonzero(np.asarray(curve["threshold"]) >= threshold)):
-                point = answered[indices[-1]], right[indices[-1]]
-                axes.plot(*point, marker="o", markersize=4, color=color)
-                axes.annotate(f"≥ {threshold:g}", point, (4, 3), textcoords="offset points", fontsize=7, color=color)
+        for number, (point, thresholds) in enumerate(_passed(curve).items()):
+            axes.plot(*point, marker="o", markersize=4, color=color)
+            words = f"≥ {', '.join(f'{threshold:g}' for threshold in thresholds)}"
+            # The first is at the right edge; neighbours stand on either side of the curve, which falls.
+            offset, side = ((4, 3), "left") if number % 2 else ((-4, -9), "right")
+            axes.annotate(words, point, offset, textcoords="offset points", ha=side, fontsize=7, color=color)
     lowest = min((min(curve["accuracy"]) for curve in curves.values()), default=0)
     axes.set(xlim=(0, 1.02), ylim=(max(0, lowest - 0.05), 1.02), title=title)
     axes.set_xlabel("share of objects answered", fontsize=9)
     axes.set_ylabel("accuracy among them", fontsize=9)
     return _finished(figure, axes, legend=len(curves) > 1)
+
+
+def _passed(curve: Mapping[str, Sequence[Any]]) -> dict[tuple[float, float], list[float]]:
+    """Return the points of a curve where thresholds of confidence lie, and which: several may lie on one point."""
+    found: dict[tuple[float, float], list[float]] = {}
+    for threshold in THRESHOLDS:
+        if len(indices := np.flatnonzero(np.asarray(curve["threshold"]) >= threshold)):
+            point = curve["answered"][indices[-1]], curve["accuracy"][indices[-1]]
+            found.setdefault(point, []).append(threshold)
+    return found
 
 
 def training_figure(history: Mapping[str, Sequence[float]], best: int | None = None, title: str = "") -> Figure:

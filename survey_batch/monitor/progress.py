@@ -78,13 +78,14 @@ class StageProgress:
         return self.pace.left(self.total - self.done)
 
     def loss(self) -> str:
-        """Say that many of the rows so far came to nothing, and why; "" if few did, or all rows are done."""
+        """Say that much of what was tried so far came to nothing, and why; "" if little did, or all rows are done."""
         lost = {name: self.counts[name] for name in LOST if self.counts[name]}
-        if sum(lost.values()) <= MANY * self.done or not self._some_done:
+        tried = self.counts.total()  # a field is one row, but each of its frames has a status
+        if sum(lost.values()) <= MANY * tried or not self._some_done:
             return ""
         counts = ", ".join(f"{number:,} {name}" for name, number in lost.items())
         why = next((f"; most often: {text}" for name, text, _ in self.reasons.most(MOST_REASONS) if name in LOST), "")
-        return f"{self.name}: {counts} of {self.done:,} so far{why}"
+        return f"{self.name}: {counts} of {tried:,} so far{why}"
 
     @property
     def _some_done(self) -> bool:

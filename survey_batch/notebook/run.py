@@ -229,5 +229,11 @@ def open(output: Job | str | PathLike[str]) -> Run:  # noqa: A001
         folder = load_job(folder).output
     run = Run(folder)
     if not run.products:
+        above, _, name = folder.rstrip("/").rpartition("/")
+        if name.endswith(".zarr"):
+            raise ConfigurationError(
+                f"{folder} is one product, not the output of a run: open the folder that holds it, {above or '.'}, or "
+                f"this product alone with open_product({above or '.'!r}, {name.removesuffix('.zarr')!r})"
+            )
         raise ConfigurationError(f"there is no product in {folder}: run the job first, or name its output")
     return run

@@ -136,6 +136,7 @@ def train(job: Job | str | PathLike[str], progress: Report = log.info, report: R
             progress(f"cross-validating in {section.folds} folds, grouped by star")
             scores["cross_validation"] = cross_validate(data, section, workspace)
         write_folder(classifier, scores, Path(section.classifier))
+    progress(f"the classifier is in {section.classifier}")
     return scores
 
 

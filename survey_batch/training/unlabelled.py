@@ -73,6 +73,7 @@ def train_unlabelled(
         model.manifest = model.manifest.model_copy(update={"recipe": recipe, "training": training})
         found = {"dimensions": section.dimensions, "training": training, "reconstruction": scores}
         write_folder(model, found, Path(section.classifier))
+    progress(f"the classifier is in {section.classifier}")
     return found
 
 

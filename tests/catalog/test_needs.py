@@ -25,6 +25,12 @@ def test_each_missing_column_has_a_line_with_what_may_be_meant():
     assert "\n".join(said[3:]) == find_survey("sdss").purpose(SDSS)
 
 
+def test_a_catalogue_that_lacks_a_position_alone_is_not_told_of_the_survey_s_other_columns():
+    said = explain_missing(["ra"], source("right", "dec", "run", "camcol", "field"), SDSS).splitlines()
+    assert said[-1] == "columns of c.csv: right, dec, run, camcol, field"
+    assert explain_missing(["ra", "run"], source("dec"), SDSS).endswith(find_survey("sdss").purpose(SDSS))
+
+
 def test_a_vector_of_the_right_name_is_said_to_be_one():
     said = explain_missing(["run"], source("ra", "dec", Column("RUN", vector=True)), SDSS)
     assert "no column found for 'run' ('RUN' holds vectors, not one value per row); name it" in said

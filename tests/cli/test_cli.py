@@ -93,6 +93,11 @@ def test_every_verb_has_help_with_an_example(command, verb):
     assert f"survey-batch {verb}" in out.replace("Usage: ", "").split("Example:")[1]
 
 
+def test_paragraphs_of_help_are_broken_for_the_terminal_alone(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    assert "are unreachable or failed: the same command tries these again." in command("run", "--help")[1]
+
+
 @pytest.mark.parametrize("survey", ["sdss", "lamost", "skyserver"])
 def test_the_example_jobs_load(survey):
     from pathlib import Path

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+NEW = "no-such-folder/model"
+
 
 def test_findings_are_printed_by_place_and_summed_up(command, job):
     code, out, err = command("doctor", job, "--no-workers")
@@ -14,6 +16,14 @@ def test_findings_are_printed_by_place_and_summed_up(command, job):
     assert "\nworker of" not in out
     assert lines[-1] == ["10", "ok"]
     assert err == f"next: survey-batch run {job}\n"
+
+
+def test_a_job_whose_classifier_is_still_to_be_trained_is_run_with_its_training_next(command, job, monkeypatch):
+    monkeypatch.setattr("survey_batch.doctor.diagnose", lambda *_, **__: ())
+    words = ("--set", 'stages=["spectra","predictions"]', "--set", f"predictions.classifier={NEW}")
+    assert "survey-batch run --train" not in command("doctor", job, *words, "--no-workers")[2]
+    err = command("doctor", job, *words, "--set", "train.kind=spectral-type", "--set", f"train.classifier={NEW}")[2]
+    assert err.startswith(f"next: survey-batch run {job} --train --set ")
 
 
 def test_what_fails_is_told_with_advice_and_an_exit_code(command, job):

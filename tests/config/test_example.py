@@ -63,6 +63,16 @@ def test_predictions_bring_their_commented_tables_with_remarks_in_their_column()
     assert remarks[0] == remarks[1]
 
 
+def test_predictions_of_quantities_come_with_the_columns_to_learn_and_a_split():
+    before, after = (
+        tomllib.loads(example_job("lamost-medium", "s", {("stages",): ["spectra", *more]}))
+        for more in ([], ["predictions"])
+    )
+    assert "split" not in before["catalog"]
+    assert after["train"]["columns"] == ["teff"]
+    assert after["catalog"]["split"] == {"train": 0.7, "test": 0.3}
+
+
 def test_predictions_without_labels_come_without_training():
     text = example_job("lamost", "stars", {("catalog", "label"): None, ("stages",): ["spectra", "predictions"]})
     assert value_in(text, "train") is None

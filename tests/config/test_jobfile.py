@@ -198,6 +198,8 @@ def test_what_the_parser_of_toml_cannot_take_is_told(job_file, value, said):
 def test_a_missing_file_suggests_its_neighbour(job_file):
     path = job_file(GOOD)
     assert f"did you mean {path}?" in problems_of(path.with_name("jop.toml"))
+    assert f"did you mean {path}?" in problems_of(path.with_name("jop"))
+    assert "did you mean" not in problems_of(path.with_name("my.toml"))
 
 
 def test_a_folder_and_a_binary_file_are_refused_in_words(tmp_path):

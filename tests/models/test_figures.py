@@ -50,8 +50,16 @@ def test_curves_have_error_bars_and_names_where_there_are_several():
 def test_thresholds_are_marked_where_the_curve_passes_them():
     curve = {"answered": [0.2, 0.6, 1.0], "accuracy": [1.0, 0.9, 0.7], "threshold": [0.95, 0.75, 0.3]}
     axes = coverage_figure({"test": curve}).axes[0]
-    assert texts(axes) == ["≥ 0.5", "≥ 0.7", "≥ 0.9"]
-    assert [tuple(text.xy) for text in axes.texts] == [(0.6, 0.9), (0.6, 0.9), (0.2, 1.0)]
+    assert texts(axes) == ["≥ 0.5, 0.7", "≥ 0.9"]
+    assert [tuple(text.xy) for text in axes.texts] == [(0.6, 0.9), (0.2, 1.0)]
+
+
+def test_marks_of_thresholds_do_not_overlap_where_all_are_answered_right():
+    curve = {"answered": [0.1, 0.92, 1.0], "accuracy": [1.0, 1.0, 1.0], "threshold": [0.99, 0.91, 0.8]}
+    figure = coverage_figure({"test": curve})
+    figure.draw_without_rendering()
+    first, second = (text.get_window_extent() for text in figure.axes[0].texts)
+    assert not first.overlaps(second)
 
 
 def test_the_best_epoch_is_marked_counting_from_one():

@@ -131,6 +131,13 @@ def test_only_a_large_loss_among_enough_rows_is_told(total, shards, ok, told):
     assert bool(stage.loss()) == told
 
 
+@pytest.mark.parametrize(("bad", "told"), [(1, ""), (2, "frames: 2 not_found of 5 so far")])
+def test_a_loss_among_the_frames_of_a_field_is_one_of_frames_not_of_fields(bad, told):
+    stage = StageProgress("frames", 5)
+    stage.add(replace(record(0, 1, not_found=bad, ok=5 - bad), stage="frames", reasons=[]), 1)
+    assert stage.loss() == told
+
+
 def test_a_note_is_shown_once_even_if_two_runs_have_it(capsys):
     progress = LineProgress()
     for _ in range(2):

@@ -77,6 +77,11 @@ def test_a_folder_without_products_is_refused(tmp_path):
         sb.open(tmp_path)
 
 
+def test_a_product_is_not_taken_for_a_run(spectra_output):
+    with pytest.raises(ConfigurationError, match=r"is one product.*open_product\('[^']*', 'spectra'\)"):
+        sb.open(f"{spectra_output}/spectra.zarr/")
+
+
 def test_the_catalogue_is_joined_with_all_that_is_known(spectra_output):
     run = sb.open(spectra_output)
     table = run.catalog()

@@ -265,6 +265,7 @@ def test_another_variant_in_the_same_folder_leaves_nothing_of_the_first(tmp_path
     said = []
     train(make_job(tmp_path, variant="forest", trees=5), progress=said.append)
     assert any("will be replaced" in line for line in said)
+    assert said[-1] == f"the classifier is in {folder}"
     assert not {"network.keras", "training-curve.png"} & {path.name for path in folder.iterdir()}
     with pytest.raises(ConfigurationError, match=r"notes\.txt; move away what you put there"):
         load_classifier(folder)

@@ -32,7 +32,10 @@ def done(tmp_path_factory, wavelength):
     split = np.full(ROWS, "")
     split[60:] = "test"
     write_product(job, wavelength, split)
-    return job, train(job)
+    said = []
+    scores = train(job, progress=said.append)
+    assert said[-1] == f"the classifier is in {job.train.classifier}"
+    return job, scores
 
 
 def test_objects_without_split_or_label_are_trained_on_and_those_of_the_test_held_out(done):

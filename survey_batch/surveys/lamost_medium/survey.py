@@ -33,7 +33,7 @@ stages = ["spectra", "features"]            # and "predictions", with its table 
 [catalog]
 path = "catalog.csv"
 # match = { path = "dr9_MRS_general.csv", best = "snr" }   # if catalog.csv has ra and dec alone: a release's list
-split = { train = 0.7, test = 0.3 }         # by star, so that none is in both
+# split = { train = 0.7, test = 0.3 }       # by star, so that none is in both
 
 [archive]
 survey = "lamost-medium"
