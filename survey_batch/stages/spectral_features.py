@@ -77,7 +77,7 @@ class SpectralFeaturesStage(MeasuredStage):
                 f"spectra.step is {step:g} dex, and lines and bands are measured in windows for steps of at most "
                 f"{LARGEST_STEP:.2g}: set spectral_features.lines and indices to false, or spectra.step to less"
             )
-        for key in ("blocks", "components"):
+        for key in ("blocks", "components", "smoothing_window"):
             if (asked := getattr(self.section, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
                     f"spectral_features.{key} is {asked}, and spectra have {pixels} pixels between "

@@ -217,12 +217,12 @@ def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
         make_stage(job, "features").check_plan(make_plan(job))
 
 
-@pytest.mark.parametrize("key", ["blocks", "components"])
-def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
+@pytest.mark.parametrize("key", ["blocks", "components", "smoothing_window"])
+def test_more_of_anything_than_pixels_is_refused(tmp_path, key):
     keys = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
-    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, spectral_features={key: 5000})
+    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, spectral_features={key: 5001})
     with pytest.raises(
-        ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
+        ConfigurationError, match=rf"features.{key} is 5001, and spectra have \d+ pixels .* or a wider range"
     ):
         make_stage(job, "features").check()
 
