@@ -214,8 +214,10 @@ class Unit:
         return self.physical((rows.dtype.names or ())[number], rows)
 
     def physical(self, name: str, rows: Any) -> npt.NDArray[Any]:
-        """Return a field of one or more rows of a binary table, with the header's TSCAL and TZERO applied."""
+        """Return a field of some rows of a binary table: scaled by TSCAL and TZERO, or Boolean if it is logical."""
         number = rows.dtype.names.index(name) + 1
+        if (self.value(f"TFORM{number}") or "").lstrip("0123456789")[:1] == "L":
+            return np.asarray(rows[name] == ord("T"))
         return scaled(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
 
     def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:

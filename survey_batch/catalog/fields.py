@@ -54,6 +54,6 @@ def read_fields(section: CatalogSection, archive: ArchiveSection) -> tuple[pa.Ta
     notes = [
         *opened.notes,
         *draft.notes,
-        *([f"{repeated:,} of {counted(len(draft), 'row')} repeat a field"] if repeated else []),
+        *([f"{repeated:,} of {counted(len(draft), 'row')} with the field of another"] if repeated else []),
     ]
     return fields, tuple(notes)

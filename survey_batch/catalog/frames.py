@@ -4,11 +4,13 @@ import re
 
 from survey_batch.catalog.source import Column
 
-_OTHER_FRAME = re.compile(r"(?i)fk4|ecl|gal")
-_OTHER_UCD = re.compile(r"(?i)pos[._](super)?(galactic|ecliptic|az)\b")
-_OTHER_EQUINOX = re.compile(r"(?i)fk5\W+j?(?!2000(\.0*)?\b)\d{4}")
-_OTHER_NAME = re.compile(r"(?i)(?:ra|dec?|alpha|delta)[_\s-]?(b1[89]\d\d|1[89][0-7]\d)(?!\d)")
-"""`RAB1950` and `ra_1950`."""
+_OTHER_FRAME = re.compile(r"(?i)fk4|ecl|gal|cirs|tete|teme|itrs|precessed|altaz|az_el|hadec")
+"""Also those of the equator of date, or of the horizon; `gcrs` and `hcrs` are within arcseconds of ICRS."""
+_OTHER_UCD = re.compile(r"(?i)pos[._](super)?(gal|ec|az)")
+"""Those of 2005 and, as `POS_GAL_LON` and `POS_EC_LAT`, those of before."""
+_OTHER_EQUINOX = re.compile(r"(?i)fk5\W+[jb]?(?!2000(\.0*)?\b)\d{4}")
+_OTHER_NAME = re.compile(r"(?i)(?:ra|dec?|alpha|delta)[\W_]{0,2}(b1[89]\d\d|j?1[89][0-7]\d|fk4)(?!\d)")
+"""`RAB1950`, `RA (1950)` and `ra_fk4`; positions of 1991, as of Hipparcos, are in ICRS."""
 
 
 def other_frame(column: Column) -> str:

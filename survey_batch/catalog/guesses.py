@@ -13,6 +13,11 @@ POSITIONS = (
     ("radeg", "decdeg"),
     ("radeg", "dedeg"),
     ("plugra", "plugdec"),
+    ("ra", "decl"),  # 2MASS
+    ("rightascension", "declination"),  # Euclid
+    ("alphaj2000", "deltaj2000"),  # SExtractor
+    ("ramean", "decmean"),  # Pan-STARRS
+    ("targetra", "targetdec"),  # DESI
 )
 """Names that belong together as a position, in order of preference."""
 

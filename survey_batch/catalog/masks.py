@@ -25,6 +25,13 @@ def masked_batches(source: Source, names: Sequence[str]) -> Iterator[Rows]:
 def _masked(values: pa.Array, mask: pa.Array) -> pa.Array:
     """Return values, which may be vectors, as nulls where a mask (text in ECSV) is true."""
     if pa.types.is_fixed_size_list(values.type):
-        return pa.FixedSizeListArray.from_arrays(_masked(values.flatten(), mask.flatten()), type=values.type)
+        parts = _masked(_parts(values), _parts(mask))
+        return pa.FixedSizeListArray.from_arrays(parts, type=values.type, mask=values.is_null())
     absent = pc.fill_null(pc.equal(pc.utf8_lower(to_text(mask)), "true"), False)
     return pc.if_else(absent, pa.scalar(None, values.type), values)
+
+
+def _parts(vectors: pa.FixedSizeListArray) -> pa.Array:
+    """Return the values of vectors one after the other, also those behind a null, which `flatten` leaves out."""
+    size = vectors.type.list_size
+    return vectors.values.slice(vectors.offset * size, len(vectors) * size)

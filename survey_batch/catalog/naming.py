@@ -93,13 +93,13 @@ def _own_ids(objects: Objects) -> pa.ChunkedArray:
         return nothing
     if lost:
         objects.notes.append(
-            f"column {name!r} was written as floating point, and {lost:,} of "
-            f"{counted(len(ids), 'id')} with more digits than that holds cannot tell objects apart and are not used"
+            f"column {name!r} was written as floating point: ids with more digits than that holds cannot tell objects "
+            f"apart and are not used ({lost:,} of {counted(len(ids), 'id')})"
         )
     if odd:
         objects.notes.append(
-            f"column {name!r} holds whole numbers printed as floating point, whose '.0' is dropped; what "
-            f"{odd:,} of {counted(len(ids), 'row')} held besides is kept as it is"
+            f"column {name!r} holds whole numbers printed as floating point, whose '.0' is dropped; other "
+            f"values are kept as they are ({odd:,} of {counted(len(ids), 'row')})"
         )
     return ids
 
@@ -148,7 +148,7 @@ def make_unique(objects: Objects, ids: pa.ChunkedArray) -> pa.ChunkedArray:
         keeper = _keepers(code, objects.usable[indices])
         repeats = np.flatnonzero(keeper != np.arange(len(indices)))
         objects.notes.append(
-            f"{len(repeats):,} of {counted(len(objects), 'row')} repeat the id of another: the first usable one "
+            f"{len(repeats):,} of {counted(len(objects), 'row')} with the id of another: the first usable one "
             "keeps it, the others are invalid; to keep all, name a column that differs in each row: [catalog] id"
         )
         kept = objects.numbers("row")[indices[keeper[repeats]]]

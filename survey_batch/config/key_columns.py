@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 POSITION: Mapping[str, tuple[str, ...]] = {
-    "ra": ("ra", "alpha", "raj2000", "raicrs", "radeg", "plugra"),
-    "dec": ("dec", "delta", "dej2000", "decj2000", "deicrs", "decicrs", "decdeg", "dedeg", "plugdec"),
+    "ra": (
+        *("ra", "alpha", "raj2000", "raicrs", "radeg", "plugra"),
+        *("rightascension", "alphaj2000", "ramean", "targetra"),
+    ),
+    "dec": (
+        *("dec", "delta", "dej2000", "decj2000", "deicrs", "decicrs", "decdeg", "dedeg", "plugdec"),
+        *("decl", "declination", "deltaj2000", "decmean", "targetdec"),
+    ),
 }
 """Names of the position in catalogues, in the spelling of `KeyColumn.names`."""
 

@@ -94,6 +94,7 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
         return apply(measured, ds, measured.settings())
     number = 0 if components is None else _number_of(components)
     stage = spectral_stage(ds, {**settings, "components": number})
+    stage.check()
     if components is None:
         return apply(stage, ds, stage.settings())
     stage.pca = PCA.stored(components)

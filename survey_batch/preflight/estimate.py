@@ -237,7 +237,7 @@ def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstim
     fixed = _fixed_bytes(group, costs)
     largest = max(group.stages, key=lambda stage: costs[stage.name].worker_bytes)
     table = "cluster.gpu" if group.stored[0].phase == GPU_PHASE and job.cluster.gpu else "cluster"
-    ways = [f"shards.objects (now {job.shards.objects})"] if largest.axis == "object" else []
+    ways = [largest.less_memory] if largest.less_memory else []
     ways += [f"{table}.threads (now {section.threads})"] if section.threads > 1 else []
     lower = f"lower {' or '.join(ways)}, or raise" if ways else "raise"
     if fixed > parse_bytes(section.memory):  # fewer objects or threads would not help

@@ -108,7 +108,7 @@ def _brightness(flux: Floats, unit: str = "") -> str:
     """Say what a panel shows: how bright its pixels are, and how many there are not."""
     here = np.isfinite(flux)
     if not here.any():
-        return f"no pixel is there, out of {flux.size:,}"
+        return f"none of {flux.size:,} pixels is there"
     y, x = np.unravel_index(np.argmax(np.where(here, flux, -np.inf)), flux.shape)
     words = f"median {np.median(flux[here]):.3g}, brightest {flux[y, x]:.3g}{unit} at x {x}, y {y}"
     return words if here.all() else f"{words}; {100 * (1 - here.mean()):.0f} % not there"

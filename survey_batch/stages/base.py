@@ -178,6 +178,11 @@ class Stage(ABC):
     def cost(self, plan: Plan) -> Cost:
         """Estimate what the stage needs."""
 
+    @property
+    def less_memory(self) -> str:
+        """What to lower so that a shard takes less memory; empty if nothing."""
+        return f"shards.objects (now {self.context.shard_rows})" if self.axis == "object" else ""
+
     def touches(self, fields: Collection[Field], objects: Rows) -> Flags:
         """Tell which objects may have been made from any of some fields of `reads_fields_of`."""
         raise NotImplementedError

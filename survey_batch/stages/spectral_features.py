@@ -37,6 +37,9 @@ SUM_CPU_SECONDS = 4.7e-4
 FIT_SECONDS = 8.0
 """Time for the eigenvectors of the covariance of `PIXELS` pixels (measured: 6 to 7 s on one core), without the sums."""
 
+SPECTRUM_BYTES = 60
+"""Memory for a pixel of a spectrum that is measured: several copies."""
+
 MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
 
@@ -77,7 +80,7 @@ class SpectralFeaturesStage(MeasuredStage):
                 f"spectra.step is {step:g} dex, and lines and bands are measured in windows for steps of at most "
                 f"{LARGEST_STEP:.2g}: set spectral_features.lines and indices to false, or spectra.step to less"
             )
-        for key in ("blocks", "components"):
+        for key in ("blocks", "components", "smoothing_window"):
             if (asked := getattr(self.section, key)) > (pixels := self.wavelength.size):
                 raise ConfigurationError(
                     f"spectral_features.{key} is {asked}, and spectra have {pixels} pixels between "
@@ -247,13 +250,24 @@ class SpectralFeaturesStage(MeasuredStage):
         objects = min(self.context.shard_rows, plan.size("object"))
         pixels = self.wavelength.size
         longer = max(pixels / PIXELS, 1.0)
-        moments = MOMENTS_AT_ONCE * 4 * pixels**2 if self.section.components else 0
         fitted = min(plan.size("object"), self.section.sample or plan.size("object")) if self.requires_fit else 0
         return Cost(
-            worker_bytes=objects * pixels * 60 + moments,
+            worker_bytes=objects * pixels * SPECTRUM_BYTES + self._moment_bytes,
             cpu_seconds=plan.size("object") * FEATURES_CPU_SECONDS * longer + fitted * SUM_CPU_SECONDS * longer**2,
             start_seconds=FIT_SECONDS * longer**3 if self.requires_fit else 0.0,
         )
+
+    @property
+    def _moment_bytes(self) -> int:
+        return MOMENTS_AT_ONCE * 4 * self.wavelength.size**2 if self.section.components else 0
+
+    @property
+    def less_memory(self) -> str:
+        """The number of components where they take most of the memory, because smaller shards would not help."""
+        pixels = self.wavelength.size
+        if self._moment_bytes < 2 * self.context.shard_rows * pixels * SPECTRUM_BYTES:
+            return super().less_memory
+        return f"spectral_features.components to 0 (they take memory as the square of {pixels:,} pixels)"
 
     @property
     def wavelength(self) -> Array:

@@ -202,7 +202,7 @@ def test_columns_and_images_have_the_values_that_astropy_finds():
     with fits.open(io.BytesIO(stream.getvalue())) as units:
         for unit, expected in zip(read, units[1:-1], strict=True):
             np.testing.assert_array_equal(unit.numbers(), expected.data)
-        for name in ("cB", "cI", "cJ", "cK", "cE", "cD", "cC", "cM", "c4A", "unsigned", "square"):
+        for name in ("cL", "cB", "cI", "cJ", "cK", "cE", "cD", "cC", "cM", "c4A", "unsigned", "square"):
             expected = np.asarray(units[-1].data[name])
             np.testing.assert_array_equal(
                 table.column(name.upper()), expected.astype("S") if name == "c4A" else expected

@@ -41,6 +41,21 @@ def test_right_ascension_and_declination_belong_together():
     assert (found["ra"], found["dec"]) == ("raj2000", "dej2000")
 
 
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("ra", "decl"),
+        ("right_ascension", "declination"),
+        ("ALPHA_J2000", "DELTA_J2000"),
+        ("raMean", "decMean"),
+        ("TARGET_RA", "TARGET_DEC"),
+    ],
+)
+def test_positions_of_surveys_are_known_by_their_names(pair):
+    found = match("raErr", "decErr", *pair)
+    assert (found["ra"], found["dec"]) == pair
+
+
 def test_a_position_of_an_unknown_name_is_found_by_its_ucd_and_that_is_said():
     columns = (Column("lon", ucd="POS_EQ_RA_MAIN"), Column("lat", ucd="pos.eq.dec;meta.main"), Column("e", ucd="em.ra"))
     found = match(*columns)

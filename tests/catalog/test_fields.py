@@ -21,7 +21,7 @@ def test_fields_come_in_order_and_once_each(tmp_path):
         {"rerun": 301, "run": 94, "camcol": 6, "field": 12},
         {"rerun": 301, "run": 752, "camcol": 2, "field": 11},
     ]
-    assert any("1 of 3 rows repeat a field" in note for note in notes)
+    assert any("1 of 3 rows with the field of another" in note for note in notes)
 
 
 def test_the_rerun_of_nearly_all_imaging_is_taken_where_there_is_no_such_column(tmp_path):

@@ -95,7 +95,7 @@ def test_one_odd_id_does_not_change_how_the_others_are_written(tmp_path, odd):
         name = odd.removesuffix(".0")  # a whole number like the others, though negative
         assert catalog.table["object_id"].to_pylist()[:3] == ["101005", name, "101007"]
         assert catalog.table["obsid"].to_pylist() == ["101005", name, "101007", ""]
-        assert any("what 1 of 4 rows held besides is kept" in note for note in catalog.notes) == (
+        assert any("other values are kept as they are (1 of 4 rows)" in note for note in catalog.notes) == (
             odd in ("28762.5", "abc")
         )
 
@@ -150,7 +150,10 @@ def test_few_ids_of_floating_point_that_have_lost_digits_are_made_anew_with_a_no
     catalog = read_catalog(CatalogSection(path=str(path)), SDSS)
     assert catalog.table["object_id"].to_pylist()[2:] == ["5", "6", "7"]
     assert catalog.table["object_id"][0].as_py().startswith("000094-1-0011-J")
-    assert "1 of 5 ids with more digits than that holds" in catalog.notes[0]
+    assert (
+        "ids with more digits than that holds cannot tell objects apart and are not used (1 of 5 ids)"
+        in catalog.notes[0]
+    )
 
 
 @pytest.mark.parametrize("nothing", ["-9999", "-9999.0", "-1.0", "0.0", "-1", "0"])

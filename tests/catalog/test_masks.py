@@ -49,3 +49,12 @@ def test_masked_elements_of_vectors_are_null(tmp_path):
     rows = open_source(str(tmp_path / "c.parquet")).read(["mags"])
     assert rows.table.column_names == ["mags"]
     assert rows.table["mags"].to_pylist() == [[0, None], [2, 3], [None, 5]]
+
+
+def test_files_without_a_column_of_vectors_have_nulls_beside_those_with_masks(tmp_path):
+    table = sky_table()
+    table[:1].write(tmp_path / "a.parquet")
+    table["mags"] = MaskedColumn(np.arange(6.0).reshape(3, 2), mask=[[False, True], [False, False], [True, False]])
+    table[1:].write(tmp_path / "b.parquet")
+    rows = open_source(str(tmp_path)).read(["mags"])
+    assert rows.table["mags"].to_pylist() == [None, [2, 3], [None, 5]]

@@ -49,7 +49,7 @@ def test_a_repeat_is_numbered_and_says_which_row_it_repeats():
     assert rows.usable.tolist() == [False, True, True, False]
     assert rows.reasons[103] == "same object_id as row 102: the same object again"
     assert rows.notes == [
-        "2 of 4 rows repeat the id of another: the first usable one keeps it, the others are invalid; to keep all, "
+        "2 of 4 rows with the id of another: the first usable one keeps it, the others are invalid; to keep all, "
         "name a column that differs in each row: [catalog] id"
     ]
 

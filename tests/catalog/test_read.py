@@ -140,7 +140,7 @@ def test_a_later_row_of_one_object_is_invalid_and_keeps_an_id_of_its_own(write):
     catalog = read(write(HEADER, *ROWS, ROWS[0], ROWS[0]))
     assert column(catalog, "object_id") == ["a", "b", "c", "a#2", "a#3"]
     assert column(catalog, "problem")[3].startswith("same object_id as row 0")
-    assert " rows repeat the id of another" in catalog.notes[0]
+    assert " rows with the id of another" in catalog.notes[0]
 
 
 def test_the_first_usable_row_keeps_the_id(write):
@@ -188,11 +188,11 @@ def test_a_wrong_name_is_refused_with_what_there_is(write, section, message):
 
 def test_needed_columns_that_are_missing_are_all_listed(write):
     with pytest.raises(ConfigurationError) as error:
-        read(write("object_id,ra,declination", "a,1,2"))
+        read(write("object_id,ra,latitude", "a,1,2"))
     message = str(error.value)
     assert all(f"no column found for {name!r}" in message for name in ("dec", "run", "camcol", "field"))
     assert "columns = {dec = " in message
-    assert "object_id, ra, declination" in message
+    assert "object_id, ra, latitude" in message
 
 
 def test_a_catalogue_of_the_other_survey_is_recognised(write):

@@ -53,6 +53,10 @@ def spectra(objects=OBJECTS):
     )
 
 
+def few_pixels(step):
+    return spectra().isel(wavelength=slice(40)).assign_coords(wavelength=log_grid(4000.0, 4400.0, step)[:40])
+
+
 def test_nothing_is_computed_before_it_is_asked_for():
     lazy = composites(cutouts().chunk(object=4), bands="irg")
     assert dask.is_dask_collection(lazy.image)
@@ -124,6 +128,8 @@ def test_components_are_learnt_from_the_training_split_alone():
         (lambda: composites(cutouts().isel(object=3), bands="irg"), r"no dimension 'object'; keep it with isel"),
         (lambda: features(spectra(), cutouts()), "components must be a dataset with principal components"),
         (lambda: features(spectra(), 20), "components must be a dataset with principal components"),
+        (lambda: features(few_pixels(1e-4), blocks=41), "blocks is 41, and spectra have 40 pixels"),
+        (lambda: features(few_pixels(5e-4), blocks=4), "spectra.step is 0.0005 dex, and lines and bands are measured"),
         (lambda: features(spectra().drop_vars("ivar"), blocks=4), r"needs variables .*; the dataset lacks \['ivar'\]"),
     ],
 )

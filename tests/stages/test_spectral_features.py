@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA as REFERENCE
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
+from survey_batch.preflight.estimate import estimate, refuse_what_cannot_fit
 from survey_batch.spectra.features import prepare
 from survey_batch.stages import base, make_stage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
@@ -217,12 +218,12 @@ def test_one_object_has_no_components_whatever_the_job_says(tmp_path):
         make_stage(job, "features").check_plan(make_plan(job))
 
 
-@pytest.mark.parametrize("key", ["blocks", "components"])
-def test_more_blocks_or_components_than_pixels_are_refused(tmp_path, key):
+@pytest.mark.parametrize("key", ["blocks", "components", "smoothing_window"])
+def test_more_of_anything_than_pixels_is_refused(tmp_path, key):
     keys = {"catalog": {"path": "unused"}, "archive": {"survey": "lamost", "root": "unused"}}
-    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, spectral_features={key: 5000})
+    job = lamost_job(keys, tmp_path / "out", spectra=RANGE, spectral_features={key: 5001})
     with pytest.raises(
-        ConfigurationError, match=rf"features.{key} is 5000, and spectra have \d+ pixels .* or a wider range"
+        ConfigurationError, match=rf"features.{key} is 5001, and spectra have \d+ pixels .* or a wider range"
     ):
         make_stage(job, "features").check()
 
@@ -234,6 +235,16 @@ def test_lines_in_pixels_wider_than_a_line_are_refused_and_other_features_are_no
         make_stage(lamost_job(archive, tmp_path / "out", **wide), "features").check()
     only = {"lines": False, "indices": False, "blocks": 5, "components": 0}
     make_stage(lamost_job(archive, tmp_path / "out", **wide, spectral_features=only), "features").check()
+
+
+def test_where_components_take_the_memory_smaller_shards_are_not_advised(tmp_path):
+    archive = make_archive(tmp_path / "archive", 4)
+    keys = {"spectra": {"step": 2e-5}, "cluster": {"memory": "1 GB"}, "shards": {"objects": 16}}
+    plan = make_plan(lamost_job(archive, tmp_path / "out", **keys))
+    with pytest.raises(ConfigurationError, match=r"lower spectral_features\.components to 0 \(they"):
+        refuse_what_cannot_fit(plan, estimate(plan))
+    coarser = make_stage(lamost_job(archive, tmp_path / "out", shards={"objects": 1024}), "features")
+    assert coarser.less_memory == "shards.objects (now 1024)"
 
 
 def test_more_pixels_take_more_time_and_memory(tmp_path):

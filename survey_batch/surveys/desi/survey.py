@@ -61,8 +61,8 @@ class Desi(Survey):
     order = ("survey", "program", "healpix", "tileid", "lastnight", "petal")
     columns: ClassVar = {
         "object_id": ("targetid",),
-        "ra": ("targetra", "meanfiberra", *POSITION["ra"]),
-        "dec": ("targetdec", "meanfiberdec", *POSITION["dec"]),
+        "ra": (*POSITION["ra"], "meanfiberra"),
+        "dec": (*POSITION["dec"], "meanfiberdec"),
         "class": ("spectypebest", "spectype", "class"),
         "subclass": ("subtypebest", "subtype", "subclass"),
         "redshift": ("zbest", "z", "redshift"),

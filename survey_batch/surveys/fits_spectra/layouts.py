@@ -118,8 +118,6 @@ def _from_table(table: Unit, units: Sequence[Unit], row: int) -> Found | None:
 def _physical(table: Unit, name: str, rows: npt.NDArray[np.void]) -> Numbers:
     number = (rows.dtype.names or ()).index(name) + 1
     values, form = table.physical(name, rows), (table.value(f"TFORM{number}") or "").lstrip("0123456789")[:1]
-    if form == "L":
-        return np.asarray(values == ord("T"))
     if form in ("P", "Q"):
         raise UnreadableError(f"column {name} of its table holds arrays of variable length, which are not read")
     if values.dtype.kind not in "iufb":

@@ -231,7 +231,7 @@ def _column(table: Unit, row: np.void, key: str) -> Numbers:
     if key not in (row.dtype.names or ()):
         raise UnreadableError(f"table COADD has no column {key}; it has {row.dtype.names}")
     values = table.physical(key, row)
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
+    if values.ndim != 1 or values.dtype.kind not in "iufb":
         raise UnreadableError(f"column {key} of table COADD does not hold one row of numbers")
     return values
 

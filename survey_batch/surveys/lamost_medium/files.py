@@ -104,7 +104,7 @@ def _numbers(name: str, table: Unit, column: str, rows: npt.NDArray[np.void]) ->
     values = table.physical(column, rows)
     if values.ndim == 2 and len(values) == 1:
         values = values[0]
-    if values.ndim != 1 or values.dtype.kind not in "iuf":
+    if values.ndim != 1 or values.dtype.kind not in "iufb":
         raise UnreadableError(
             f"column {column} of table {name} holds neither a number in each row nor one row of numbers "
             f"({values.dtype}, {values.shape})"

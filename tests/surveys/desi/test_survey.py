@@ -64,6 +64,7 @@ def test_columns_of_both_versions_of_redshift_catalogues_are_known():
     for column, names in {"redshift": ("zbest", "z"), "class": ("spectypebest", "spectype")}.items():
         assert [name for name in known[column] if name in names] == list(names)
     assert {"targetra", "zcatprimary", "petalloc"} <= {name for names in known.values() for name in names}
+    assert all(len(names) == len(set(names)) for names in known.values())
 
 
 def test_a_number_of_62_bits_keeps_every_digit_and_a_petal_comes_of_its_fibre():

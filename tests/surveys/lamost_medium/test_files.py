@@ -32,7 +32,7 @@ def columns_of(arm, axis="LOGLAM", **changed):
 
 def table(name, columns, *, vectors):
     """A table with a row for each pixel, or with one row of vectors."""
-    forms = {"f4": "E", "f8": "D", "i4": "J", "S3": "3A"}
+    forms = {"f4": "E", "f8": "D", "i4": "J", "b1": "L", "S3": "3A"}
     made = []
     for column, values in columns.items():
         letter = forms[values.dtype.str[1:]]
@@ -114,6 +114,12 @@ def test_the_and_mask_is_read_or_else_the_or_mask(name):
     columns = columns_of("B", **({} if name == "ANDMASK" else {"ANDMASK": None}))
     spectrum = read_spectrum(file_of(table("COADD_B", columns, vectors=True)))
     assert np.array_equal(spectrum.mask, columns[name])
+
+
+def test_a_mask_of_true_and_false_is_read_as_1_and_0():
+    mask = np.arange(SIZES["B"]) % 5 == 0
+    spectrum = read_spectrum(file_of(table("COADD_B", columns_of("B", ANDMASK=mask), vectors=True)))
+    assert np.array_equal(spectrum.mask, mask.astype("i4"))
 
 
 def test_a_mask_that_is_no_bit_mask_has_the_bit_unknown():
