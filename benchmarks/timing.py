@@ -33,7 +33,7 @@ class Spent:
 
 
 def spent(work: Work) -> Spent:
-    """Do some work; tell the CPU-seconds of this process and of those that it started and saw end, and the clock's."""
+    """Do some work. Return its CPU-seconds, with those of processes that ended meanwhile, and its seconds."""
     begun = cpu_of_all(), time.perf_counter()
     work()
     return Spent(cpu_of_all() - begun[0], time.perf_counter() - begun[1])
@@ -74,7 +74,7 @@ def machine() -> str:
 
 
 def asked_gpu(what: str) -> float | None:
-    """Ask NVIDIA's tool about the first GPU that this process may use; None where there is none, or no such tool."""
+    """Ask NVIDIA's tool about the first GPU that this process may use. Return None without a GPU or the tool."""
     which = os.environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]
     if not which or not shutil.which("nvidia-smi"):
         return None

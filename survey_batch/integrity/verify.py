@@ -125,7 +125,7 @@ class _Verifier:
     def __init__(self, job: Job, found: Verification, say: Say, *, repair: bool) -> None:
         self.output, self.found, self.say, self.repair = job.output, found, say, repair
         self.job = without_predictions(job) if is_awaited(job) else job
-        self.unreadable: set[str] = set()  # products whose own metadata are not what was written
+        self.unreadable: set[str] = set()  # products whose own zarr.json is not what was written
         self.notes: list[tuple[str, Shard]] = []
 
     def verify(self) -> None:
@@ -140,7 +140,7 @@ class _Verifier:
         if self.repair:
             metadata.restore(self.output)
         damaged = [*metadata.lost, *(() if self.repair else metadata.copies)]
-        self.unreadable = {node.removesuffix(".zarr") for node in damaged}
+        self.unreadable = {node.removesuffix(".zarr") for node in damaged if "/" not in node}
         plan = make_plan(self.job)
         stages = self._stages()
         growth = find_growth(plan, skip=self.unreadable)
@@ -200,7 +200,7 @@ class _Verifier:
         if stage is None:
             self.found.notes.append(f"{name}.zarr is no product of the job's stages; it was not compared with the plan")
         elif name in self.unreadable:
-            stage = None  # it says something else than what was written
+            stage = None  # what the product says of itself cannot be trusted
         elif foreign := list(check_settings(plan, stage)):
             self._tell(foreign)
             stage = None  # what another job made does not have this plan's shape

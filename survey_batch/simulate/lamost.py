@@ -2,6 +2,7 @@
 
 import gzip
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -72,19 +73,29 @@ def simulate_lamost(
     ConfigurationError
         An argument makes no sense.
     """
-    if objects < 0 or seed < 0 or layout not in ("flat", "plan", "obsid"):
-        raise ConfigurationError(
-            f"simulate_lamost: {objects} objects, seed {seed}, layout {layout!r}: "
-            "objects and seed must be 0 or more, layout flat, plan or obsid"
-        )
+    check_arguments("simulate_lamost", objects, seed, layout)
     root.mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(objects):
         rows.append(_simulate_one(root, number, seed, layout))
         detail(f"simulating spectra: {number + 1:,} of {objects:,}")
     logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
+    return write_catalog(root, COLUMNS, rows)
+
+
+def check_arguments(function: str, objects: int, seed: int, layout: str) -> None:
+    """Refuse arguments of a simulator of LAMOST files that make no sense."""
+    if objects < 0 or seed < 0 or layout not in ("flat", "plan", "obsid"):
+        raise ConfigurationError(
+            f"{function}: {objects} objects, seed {seed}, layout {layout!r}: "
+            "objects and seed must be 0 or more, layout flat, plan or obsid"
+        )
+
+
+def write_catalog(root: Path, columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Path:
+    """Write a catalogue with the separator of LAMOST's releases, and return its path."""
     catalog = root / "catalog.csv"
-    lines = ["|".join(COLUMNS), *("|".join(row[name] for name in COLUMNS) for row in rows)]
+    lines = ["|".join(columns), *("|".join(row[name] for name in columns) for row in rows)]
     catalog.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return catalog
 

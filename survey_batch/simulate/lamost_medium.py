@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from survey_batch.core.arrays import F8
-from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail
 from survey_batch.core.wording import counted
 from survey_batch.simulate.fits_bytes import Card, primary_cards, unit
-from survey_batch.simulate.lamost import COMPRESSION
+from survey_batch.simulate.lamost import COMPRESSION, check_arguments, write_catalog
 from survey_batch.spectra.synthetic.observation import Observation, observe_spectrum
 from survey_batch.spectra.synthetic.targets import Target, draw_target, effective_temperature, spectrum_of
 from survey_batch.surveys.lamost.files import spectrum_path
@@ -62,11 +61,7 @@ def simulate_lamost_medium(
     ConfigurationError
         An argument makes no sense.
     """
-    if objects < 0 or seed < 0 or layout not in ("flat", "plan", "obsid"):
-        raise ConfigurationError(
-            f"simulate_lamost_medium: {objects} objects, seed {seed}, layout {layout!r}: "
-            "objects and seed must be 0 or more, layout flat, plan or obsid"
-        )
+    check_arguments("simulate_lamost_medium", objects, seed, layout)
     root.mkdir(parents=True, exist_ok=True)
     rows = []
     stars = _stars(seed)
@@ -74,10 +69,7 @@ def simulate_lamost_medium(
         rows.append(_simulate_one(root, number, *next(stars), layout))
         detail(f"simulating spectra: {number + 1:,} of {objects:,}")
     logger.info("simulated %s", counted(objects, "spectrum", "spectra"))
-    catalog = root / "catalog.csv"
-    lines = ["|".join(COLUMNS), *("|".join(row[name] for name in COLUMNS) for row in rows)]
-    catalog.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return catalog
+    return write_catalog(root, COLUMNS, rows)
 
 
 def _stars(seed: int) -> Iterator[tuple[Target, np.random.Generator]]:

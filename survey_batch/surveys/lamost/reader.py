@@ -1,13 +1,13 @@
 """LAMOST's files for the stage `spectra`: one spectrum each."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 from survey_batch.archive.decompress import LAMOST_CEILING
 from survey_batch.core.errors import InvalidError, ObjectError
 from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.reader import Row, SpectrumReader
-from survey_batch.surveys.lamost.files import MASK_BITS, read_spectrum, spectrum_path
+from survey_batch.surveys.lamost.files import MASK_BITS, Mode, read_spectrum, spectrum_path
 from survey_batch.surveys.lamost.survey import LamostArchive
 
 
@@ -15,6 +15,9 @@ class LamostSpectra(SpectrumReader):
     """Reader of low-resolution spectra in any of the archive's layouts."""
 
     mask_bits = MASK_BITS
+    mode: ClassVar[Mode] = "spec"
+    """What names of files begin with."""
+    read_file = staticmethod(read_spectrum)
     ceiling = LAMOST_CEILING
     file_bytes = 74_000
     """Mean of 312 real files, some compressed."""
@@ -24,7 +27,7 @@ class LamostSpectra(SpectrumReader):
     def path(self, row: Row) -> str:
         """Return the path of a row's file."""
         layout = cast("LamostArchive", self.archive).layout
-        path = spectrum_path(layout, row)
+        path = spectrum_path(layout, row, self.mode)
         if path is None:
             raise InvalidError(f"the row lacks what layout {layout!r} needs to name a file")
         return path
@@ -32,13 +35,12 @@ class LamostSpectra(SpectrumReader):
     def read(self, raw: bytes, rows: Sequence[Row]) -> Sequence[Spectrum | ObjectError]:
         """Read a file, and check for each row that it holds its spectrum; usually there is one."""
         if len(rows) == 1:
-            return [read_spectrum(raw, rows[0])]
-        return [_read(raw, row) for row in rows]
+            return [self.read_file(raw, rows[0])]
+        return [self._read(raw, row) for row in rows]
 
-
-def _read(raw: bytes, row: Row) -> Spectrum | ObjectError:
-    """Return an error that concerns one of several rows alone."""
-    try:
-        return read_spectrum(raw, row)
-    except ObjectError as error:
-        return error
+    def _read(self, raw: bytes, row: Row) -> Spectrum | ObjectError:
+        """Return an error that concerns one of several rows alone."""
+        try:
+            return self.read_file(raw, row)
+        except ObjectError as error:
+            return error
