@@ -42,6 +42,10 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Spectr
     ConfigurationError
         The wavelengths are not on our grid, or a setting is wrong.
     """
+    if "wavelength" not in spectra.variables:
+        raise ConfigurationError(
+            "the dataset has no coordinate 'wavelength': give spectra, as open_product returns them"
+        )
     wavelength = np.asarray(spectra["wavelength"], np.float64)
     grid = SpectraStage(in_notebook("spectra", _section(made_of(spectra) or {}, wavelength)))
     recipe = valid("spectral_features", SpectralFeaturesSection, settings)
