@@ -72,8 +72,13 @@ def explain(error: ErrorDetails, plugged: Plugged = NOTHING) -> tuple[KeyPath, s
     if kind == "too_short":
         return key, f"is {given!r}, but must not be empty"
     if (family := kind.split("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):
-        return key, f"is {given!r}, but must be {_KINDS[family]}"
+        return key, f"is {_shown(given)}, but must be {_KINDS[family]}"
     return key, f"is {given!r}; {error['msg'].replace('Input should be', 'must be')}"
+
+
+def _shown(given: Any) -> str:
+    """Write a value as TOML has it, as far as that differs in one word."""
+    return repr(given).lower() if isinstance(given, bool) else repr(given)
 
 
 def _said_once(key: KeyPath, reason: str) -> tuple[KeyPath, str]:

@@ -74,6 +74,25 @@ def test_an_override_replaces_a_key(job_file, override, table, key, value):
     assert found.train == 0.5 if value is None else found == value
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("workers = true", "line 12: cluster.workers is true, but must be a whole number"),
+        (
+            "workers = 1_000_000",
+            "line 12: cluster.workers = 1,000,000 is more than a machine runs: write 1,024 at most",
+        ),
+        (
+            "threads = 1_000_000",
+            "line 12: cluster.threads = 1,000,000 is more than a machine runs: write 1,024 at most",
+        ),
+        ("gpu = {threads = true}", "line 12: cluster.gpu.threads is true, but must be a whole number"),
+    ],
+)
+def test_numbers_of_workers_and_threads_are_numbers_that_a_machine_can_have(job_file, line, said):
+    assert said in problems_of(job_file(f"{GOOD}[cluster]\n{line}\n"))
+
+
 def test_the_last_override_wins(job_file):
     assert load_job(job_file(GOOD), ["cutouts.size=32", "cutouts.size=16"]).cutouts.size == 16
 
