@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from survey_batch.config.explain import Plugged, explain, model_at
+from survey_batch.config.explain import Plugged, explain, model_at, without_misspelt
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training import kind_in
 from survey_batch.config.survey import find_survey
@@ -194,7 +194,7 @@ class _Draft:
         try:
             job = Job.model_validate(data)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
+            for details in without_misspelt(error.errors(include_url=False), self.plugged):
                 self._add(*explain(details, self.plugged))
         else:
             for name, reason in unread_in_file(job, data, self.written, self.overridden).items():

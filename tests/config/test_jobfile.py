@@ -75,6 +75,24 @@ def test_an_override_replaces_a_key(job_file, override, table, key, value):
 
 
 @pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [("root =", "roto =", 10), ("path =", "pth =", 6), ("output =", "outptu =", 2), ("[archive]", "[archiv]", 8)],
+)
+def test_a_misspelt_key_that_is_needed_is_told_once(job_file, right, wrong, line):
+    said = problems_of(job_file(GOOD.replace(right, wrong)))
+    word = right.strip("[] =")
+    assert "1 problem\n" in said
+    assert f"line {line}: " in said
+    assert f"(did you mean {word!r}?)" in said
+
+
+def test_a_key_that_is_missing_beside_an_unknown_one_is_told_too(job_file):
+    said = problems_of(job_file(GOOD.replace("root =", "colour =")))
+    assert "archive.root is missing" in said
+    assert "archive.colour is not a key" in said
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("workers = true", "line 12: cluster.workers is true, but must be a whole number"),
