@@ -39,7 +39,10 @@ wavelength. On new stars, narrower bins are no better, and one continuum is wors
 
 def good_share(flux: F4, ivar: F4, mask: npt.NDArray[np.int32]) -> F8:
     """Compute the share of usable pixels in each row."""
-    return np.asarray(np.mean((mask == 0) & (ivar > 0) & np.isfinite(flux), axis=1))
+    good = mask == 0
+    good &= ivar > 0
+    good &= np.isfinite(flux)
+    return np.asarray(np.count_nonzero(good, axis=1) / good.shape[1])
 
 
 @few_rows_at_a_time

@@ -26,6 +26,13 @@ CONTINUUM_POINTS = 15
 """Fewest points of the fit; short spectra reach it with smaller blocks."""
 STIFFNESS = 0.02
 """Ridge on the coefficient of degree k >= 2, times k^2; it keeps the curve from diverging at an end without data."""
+POWERS = np.arange(CONTINUUM_DEGREE + 1)
+RIDGE = np.diag(np.where(POWERS < 2, 1e-9, STIFFNESS * POWERS**2))
+"""The smallest ridge, on the straight line, keeps rows without points solvable."""
+PAIRS = np.triu_indices(POWERS.size)
+PAIR = np.zeros(RIDGE.shape, np.intp)
+PAIR[PAIRS] = PAIR.T[PAIRS] = np.arange(PAIRS[0].size)
+"""For each pair of degrees, its place among `PAIRS`, which has those of either order once."""
 CONTINUUM_ROUNDS = 6
 CLIP_BELOW, CLIP_ABOVE = 1.0, 3.0
 """Points more than this many standard deviations below the fit are absorption; above it, emission and sky."""
@@ -187,13 +194,14 @@ def _continuum_fit(values: Numbers, block: int) -> tuple[F8, F8]:
     points = _block_medians(values, width)
     mean = _mean(points)
     scale = np.where(mean > 0, mean, np.nan)
-    return _clipped_fit(_polynomials(count, width)[:, : points.shape[1]], points / scale), scale
+    return _clipped_fit(*_polynomials(count, width), points / scale), scale
 
 
 def _curves(coefficients: F8, scale: F8, out: F8) -> F8:
     """Compute the continuum of some rows in every pixel."""
-    np.einsum("np,pw->nw", coefficients, _polynomials(out.shape[1], 1), out=out)
-    np.maximum(out, CONTINUUM_FLOOR, out=out)
+    polynomials, _ = _polynomials(out.shape[1], 1)
+    np.einsum("np,pw->nw", coefficients, polynomials, out=out)
+    np.clip(out, CONTINUUM_FLOOR, np.inf, out=out)
     return np.asarray(np.multiply(out, scale, out=out))
 
 
@@ -236,19 +244,23 @@ def _block_medians(values: Numbers, width: int) -> F8:
 
 
 @lru_cache(maxsize=16)
-def _polynomials(count: int, width: int) -> F8:
-    """Return Legendre polynomials over `count` pixels at the middles of blocks of `width`, (degree + 1, block)."""
+def _polynomials(count: int, width: int) -> tuple[F8, F8]:
+    """Return Legendre polynomials over `count` pixels at the middles of blocks of `width`, and their products.
+
+    They are (degree + 1, block), and (pair, block) for the pairs of `PAIRS`.
+    """
     middles = (np.arange(count // width) + 0.5) * width
-    return np.polynomial.legendre.legvander(2 * middles / count - 1, CONTINUUM_DEGREE).T.copy()
+    polynomials = np.polynomial.legendre.legvander(2 * middles / count - 1, CONTINUUM_DEGREE).T.copy()
+    return polynomials, polynomials[PAIRS[0]] * polynomials[PAIRS[1]]
 
 
-def _clipped_fit(polynomials: F8, points: F8) -> F8:
+def _clipped_fit(polynomials: F8, products: F8, points: F8) -> F8:
     """Return coefficients of each row's fit after asymmetric clipping, (object, degree + 1); NaN for too few points."""
     usable = np.isfinite(points)
     target = np.where(usable, points, 0)
     number = np.sum(usable, axis=1, keepdims=True)
     fewest = np.maximum(len(polynomials) + 1, number // 4)
-    coefficients = _least_squares(polynomials, target, usable)
+    coefficients = _least_squares(polynomials, products, target, usable)
     rows, kept, inside_of = np.arange(len(points)), usable, usable
     for _ in range(CONTINUUM_ROUNDS):
         residual = target - np.einsum("np,pb->nb", coefficients[rows], polynomials)
@@ -258,7 +270,7 @@ def _clipped_fit(polynomials: F8, points: F8) -> F8:
         rows, target, fewest, kept, inside_of = (
             each[moved] for each in (rows, target, fewest, inside, inside_of)
         )
-        coefficients[rows] = _least_squares(polynomials, target, kept)
+        coefficients[rows] = _least_squares(polynomials, products, target, kept)
     return np.where(number > len(polynomials), coefficients, np.nan)
 
 
@@ -270,19 +282,13 @@ def _within(residual: F8, kept: Flags) -> Flags:
     return np.asarray((residual >= -CLIP_BELOW * scatter) & (residual <= CLIP_ABOVE * scatter))
 
 
-def _least_squares(polynomials: F8, target: F8, kept: Flags) -> F8:
+def _least_squares(polynomials: F8, products: F8, target: F8, kept: Flags) -> F8:
     """Fit each row's kept points; the normal equations are small and well conditioned in Legendre polynomials.
 
     It uses einsum, because the rounding of matrix products depends on the number of rows.
     """
     weight = kept.astype(np.float64)
-    degree = len(polynomials)
-    one, other = np.triu_indices(degree)
-    half = np.einsum("nb,kb->nk", weight, polynomials[one] * polynomials[other])
-    normal = np.empty((len(target), degree, degree))
-    normal[:, one, other] = normal[:, other, one] = half
+    normal = np.einsum("nb,kb->nk", weight, products)[:, PAIR]
+    normal += RIDGE
     moment = np.einsum("nb,pb->np", weight * target, polynomials)
-    power = np.arange(degree)
-    # The smallest ridge, on the straight line, keeps rows without points solvable.
-    ridge = np.where(power < 2, 1e-9, STIFFNESS * power**2)
-    return np.asarray(np.linalg.solve(normal + np.diag(ridge), moment[..., None])[..., 0])
+    return np.asarray(np.linalg.solve(normal, moment[..., None])[..., 0])

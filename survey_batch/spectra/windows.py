@@ -7,8 +7,9 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4, Index
+from survey_batch.core.arrays import F4, F8, I4, Flags, Index
 from survey_batch.spectra.grid import STEP, first_pixel, step_of
+from survey_batch.spectra.normalize import known_flux
 from survey_batch.spectra.pairwise import parts_of_sum
 
 Span = tuple[float, float]
@@ -68,21 +69,23 @@ class CleanSpectra:
         redshift
             (n,); values that are not finite, or not above -1, count as 0. None is 0 for all.
         """
+        return cls.of_known(wavelength, known_flux(flux, ivar, mask), ivar, redshift)
+
+    @classmethod
+    def of_known(
+        cls, wavelength: F8, known: F4, ivar: F4, redshift: npt.NDArray[np.floating] | None = None
+    ) -> "CleanSpectra":
+        """Do the work of `of`, given the `known_flux`."""
         shift = np.zeros(1) if redshift is None else redshift
         stretch = 1 + np.where(np.isfinite(shift) & (shift > -1), shift, 0).astype(np.float64)
         if len(stretch) and (stretch == stretch[0]).all():
             stretch = stretch[:1]
-        bad = ~((mask == 0) & (ivar > 0) & np.isfinite(flux))
+        bad = np.isnan(known)
         step = step_of(wavelength)
         margin = int(np.ceil(MARGIN * max(STEP / step, 1)))
-        shape, inside = (len(flux), wavelength.size + 2 * margin), slice(margin, margin + wavelength.size)
         # float64, which a notebook may hand in, stays so: its ivar may be beyond float32.
-        clean = np.zeros(shape, np.result_type(flux, np.float32))
-        weight = np.full(shape, -np.inf, np.result_type(ivar, np.float32))
-        clean[:, inside], weight[:, inside] = flux, ivar
-        # Bad pixels are few: it is faster to replace them than to copy the others.
-        np.copyto(clean[:, inside], 0, where=bad)
-        np.copyto(weight[:, inside], -np.inf, where=bad)
+        clean = _between_margins(known, margin, 0, bad)
+        weight = _between_margins(ivar, margin, -np.inf, bad)
         width = np.pad(wavelength, margin, mode="edge") * (step * np.log(10))
         return cls(wavelength, stretch, clean, weight, width, step, margin)
 
@@ -92,17 +95,28 @@ class CleanSpectra:
             raise ValueError(f"a window of {windows.sizes.max()} pixels does not fit into a margin of {self.margin}")
         centre = np.log10(windows.centres * self.stretch[:, None]) / self.step - first_pixel(self.wavelength)
         nearest = np.rint(centre)
-        x = np.take(nearest - centre, windows.window, axis=1)
+        x = windows.spread(nearest - centre)
         x += windows.offset
         # A part that lies off the grid stays in its margins, wherever it is.
         start = nearest.astype(np.intp)[:, windows.window_of_part] + windows.first
         start = np.clip(start + self.margin, 0, self.width.size - windows.sizes)
-        here = np.take(start - windows.begin, windows.part, axis=1)
-        here += np.arange(here.shape[1])
-        everywhere = here + self.width.size * np.arange(len(self.flux))[:, None]
-        flux, ivar = np.take(self.flux, everywhere), np.take(self.ivar, everywhere)
-        share = share_of_pixels(x, windows.low, windows.high) * (ivar > 0)
-        return Pixels(self, windows, here, x, share, flux.astype(np.float64), np.divide(1, ivar, dtype=np.float64))
+        place = windows.places(start + self.width.size * np.arange(len(self.flux))[:, None])
+        flux, variance = (np.take(values, place).astype(np.float64) for values in (self.flux, self.ivar))
+        share = share_of_pixels(x, windows.low, windows.high)
+        if len(share) < len(variance):
+            share = np.repeat(share, len(variance), axis=0)
+        np.copyto(share, 0, where=variance < 0)
+        return Pixels(self, windows, start, x, share, flux, np.divide(1, variance, out=variance))
+
+
+def _between_margins(values: F4, margin: int, outside: float, bad: Flags) -> F4:
+    """Put (object, pixel) between margins, and `outside` there and where it is bad."""
+    rows, pixels = values.shape
+    inside = slice(margin, margin + pixels)
+    whole = np.empty((rows, pixels + 2 * margin), np.result_type(values, np.float32))
+    whole[:, :margin], whole[:, inside], whole[:, inside.stop :] = outside, values, outside
+    np.copyto(whole[:, inside], outside, where=bad)
+    return whole
 
 
 @dataclass(frozen=True)
@@ -154,6 +168,11 @@ class Windows:
         return np.array([last - first + 2 for _, first, last in self.parts])
 
     @cached_property
+    def sizes_of_windows(self) -> Index:
+        """Number of pixels of each window, in all its parts."""
+        return np.add.reduceat(self.sizes, self.first_part)
+
+    @cached_property
     def begin(self) -> Index:
         """Place of the first pixel of each part among all."""
         return np.cumsum(self.sizes) - self.sizes
@@ -167,6 +186,21 @@ class Windows:
     def part(self) -> Index:
         """Part of each pixel."""
         return np.repeat(np.arange(len(self.parts)), self.sizes)
+
+    @cached_property
+    def turn(self) -> Index:
+        """Number of each pixel."""
+        return np.arange(self.part.size)
+
+    def places(self, start: Index) -> Index:
+        """Give each pixel its place, given that of the first pixel of each part: (object, part) to (object, pixel)."""
+        place = np.repeat(start - self.begin, self.sizes, axis=1)
+        place += self.turn
+        return place
+
+    def spread(self, values: F8) -> F8:
+        """Give each pixel its window's value: (object, window) to (object, pixel)."""
+        return np.repeat(values, self.sizes_of_windows, axis=1)
 
     @cached_property
     def window(self) -> Index:
@@ -204,6 +238,8 @@ class Pixels:
 
     Attributes
     ----------
+    start
+        Place of the first pixel of each part between the margins.
     x
         Position from the window's wavelength [pixels].
     share
@@ -214,7 +250,7 @@ class Pixels:
 
     spectra: CleanSpectra
     windows: Windows
-    here: Index
+    start: Index
     x: F8
     share: F8
     flux: F8
@@ -223,7 +259,7 @@ class Pixels:
     @cached_property
     def width(self) -> F8:
         """Width of a pixel [Angstrom, rest frame]; (1, pixel) where all objects have one redshift."""
-        return np.asarray(np.take(self.spectra.width, self.here) / self.spectra.stretch[:, None])
+        return np.asarray(np.take(self.spectra.width, self.windows.places(self.start)) / self.spectra.stretch[:, None])
 
     def sum(self, values: F8) -> F8:
         """Sum over the pixels of each window, (object, window)."""
@@ -235,10 +271,6 @@ class Pixels:
     def least(self, values: F8) -> F8:
         """Find the least value in each window, (object, window); NaN if one is."""
         return np.asarray(np.minimum.reduceat(values, self.windows.begin[self.windows.first_part], axis=1))
-
-    def spread(self, values: F8) -> F8:
-        """Give each pixel its window's value, (object, window) to (object, pixel)."""
-        return np.take(values, self.windows.window, axis=1)
 
     def means(self) -> tuple[F8, F8, F8]:
         """Return each window's mean flux, variance and mean position, (object, window); NaN if too little is good."""
@@ -283,5 +315,4 @@ def share_of_pixels(x: F8, low: F8 | float, high: F8 | float) -> F8:
     np.minimum(share, high, out=share)
     np.maximum(begin, low, out=begin)
     share -= begin
-    np.maximum(share, 0, out=share)
-    return np.asarray(np.minimum(share, 1, out=share))
+    return np.asarray(np.clip(share, 0, 1, out=share))
