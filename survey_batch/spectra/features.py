@@ -25,8 +25,8 @@ CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
 
 PORTION = 2 * ROWS_AT_ONCE
-"""Spectra that are measured at once. No row depends on others; more leave a core's cache, and fewer pay more for Python.
-It is a whole number of the products with components."""
+"""Spectra that are measured at once: a whole number of products with components. No row depends on others; more would
+leave a core's cache, and fewer pay more for Python."""
 
 
 def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection, step: float = STEP) -> F4:

@@ -12,7 +12,8 @@ import numpy as np
 from survey_batch.core.arrays import F8
 from survey_batch.spectra.grid import STEP, first_pixel, step_of
 from survey_batch.spectra.line_list import BANDS, LINES, Band, Line, air_to_vacuum
-from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Span, Windows, at_step, windows_of
+from survey_batch.spectra.spans import Span, Windows, at_step, windows_of
+from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra
 
 __all__ = ["BANDS", "FWHM", "LINES", "Band", "Line", "air_to_vacuum", "band_indices", "line_indices"]
 

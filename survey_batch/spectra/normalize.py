@@ -267,9 +267,7 @@ def _clipped_fit(polynomials: F8, products: F8, points: F8) -> F8:
         inside = inside_of & _within(residual, kept)
         # A row that would lose too many points stays as it is; one that stays as it is has its fit.
         moved = (inside != kept).any(axis=1) & (np.sum(inside, axis=1) >= fewest[:, 0])
-        rows, target, fewest, kept, inside_of = (
-            each[moved] for each in (rows, target, fewest, inside, inside_of)
-        )
+        rows, target, fewest, kept, inside_of = (each[moved] for each in (rows, target, fewest, inside, inside_of))
         coefficients[rows] = _least_squares(polynomials, products, target, kept)
     return np.where(number > len(polynomials), coefficients, np.nan)
 
