@@ -194,7 +194,7 @@ def _continuum_fit(values: Numbers, block: int) -> tuple[F8, F8]:
     points = _block_medians(values, width)
     mean = _mean(points)
     scale = np.where(mean > 0, mean, np.nan)
-    return _clipped_fit(*_polynomials(count, width), points / scale), scale
+    return _clipped_fit(*_polynomials(count, width), points / scale), np.asarray(scale)
 
 
 def _curves(coefficients: F8, scale: F8, out: F8) -> F8:
