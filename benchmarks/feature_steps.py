@@ -37,6 +37,8 @@ from survey_batch.spectra.windows import CleanSpectra
 
 COUNT = 768
 """Spectra: whole portions of both kinds."""
+COSINES = 1200
+"""Length that holds the bins and, beyond their end, what the wider of two Gaussians reaches; it is fast."""
 Steps = dict[str, Callable[[], object]]
 
 
@@ -94,6 +96,11 @@ def input_steps(stars: Stars) -> Steps:
             length = fft.next_fast_len(values.shape[1] + 4 * reach, real=True)
             fft.irfft(fft.rfft(values, length, axis=1), length, axis=1)
 
+    def cosines(values: Any) -> None:
+        waves = fft.dct(np.pad(values, ((0, 0), (0, COSINES - values.shape[1]))), axis=1)
+        for _ in widths:
+            fft.idct(waves, axis=1)
+
     return {
         "good pixels, and how many are in each bin": each(
             lambda one: spectrum_bins.GoodPixels.of(one.flux, one.ivar, one.mask, int(STEPS["bin_pixels"])), portions
@@ -101,6 +108,7 @@ def input_steps(stars: Stars) -> Steps:
         "means of 977 bins": each(lambda one: one.mean(), good),
         "one median of these": each(lambda one: normalize.row_percentiles(one, 50), mean),
         "Fourier transforms": each(transforms, light),
+        "as cosine transforms, which would round otherwise": each(cosines, light),
         "smooth continua, with these": each(
             lambda one: [preprocessing._run(one, width, floor) for width in widths], light
         ),

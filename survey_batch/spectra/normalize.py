@@ -250,7 +250,9 @@ def _polynomials(count: int, width: int) -> tuple[F8, F8]:
     They are (degree + 1, block), and (pair, block) for the pairs of `PAIRS`.
     """
     middles = (np.arange(count // width) + 0.5) * width
-    polynomials = np.polynomial.legendre.legvander(2 * middles / count - 1, CONTINUUM_DEGREE).T.copy()
+    polynomials = np.array(
+        np.polynomial.legendre.legvander(2 * middles / count - 1, CONTINUUM_DEGREE).T, np.float64, order="C"
+    )
     return polynomials, polynomials[PAIRS[0]] * polynomials[PAIRS[1]]
 
 

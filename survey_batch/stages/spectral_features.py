@@ -37,11 +37,11 @@ from survey_batch.store.damage import Damage, DamagedError, damage_told, read_at
 from survey_batch.store.products import PROVENANCE, open_group, product_exists
 from survey_batch.store.schema import Array, Shard
 
-FEATURES_CPU_SECONDS = 3.0e-4
-"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 250 us without components, which take 50;
+FEATURES_CPU_SECONDS = 2.5e-4
+"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 190 us without components, which take 50;
 `benchmarks.line_indices`)."""
 
-SUM_CPU_SECONDS = 4.7e-4
+SUM_CPU_SECONDS = 4.5e-4
 """To read, prepare and sum up one of the spectra that components are fitted to (`benchmarks.line_indices`)."""
 
 FIT_SECONDS = 8.0
