@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.gather import gather, slices
+from survey_batch.catalog.gather import gather
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import on_cores
 
 SLICE_ROWS = 1 << 18
 """Rows worked on at a time."""
@@ -104,8 +105,11 @@ class Objects:
         if chosen.all():
             return
         self.counts.left_out[reason] += int(np.sum(~chosen))
-        parts = zip(slices(self.table, SLICE_ROWS), range(0, max(len(self), 1), SLICE_ROWS), strict=True)
-        self.table = gather(part.filter(pa.array(chosen[first : first + SLICE_ROWS])) for part, first in parts)
+
+        def kept(first: int) -> pa.Table:
+            return self.table.slice(first, SLICE_ROWS).filter(pa.array(chosen[first : first + SLICE_ROWS]))
+
+        self.table = gather(on_cores(kept, range(0, max(len(self), 1), SLICE_ROWS)))
         self.usable = self.usable[chosen]
 
     def count(self, step: str) -> None:
