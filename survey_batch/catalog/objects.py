@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from survey_batch.catalog.gather import gather
+from survey_batch.catalog.stars import Neighbours
 from survey_batch.core.arrays import Flags
 from survey_batch.core.cores import on_cores
 
@@ -61,6 +62,8 @@ class Objects:
         Why it cannot be used, by input row.
     notes
         What a person should know.
+    neighbours
+        Which rows are near each other on the sky, once that has been found out.
     """
 
     table: pa.Table
@@ -69,6 +72,7 @@ class Objects:
     reasons: dict[int, str]
     notes: list[str] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    neighbours: Neighbours | None = None
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -111,6 +115,8 @@ class Objects:
 
         self.table = gather(on_cores(kept, range(0, max(len(self), 1), SLICE_ROWS)))
         self.usable = self.usable[chosen]
+        if self.neighbours is not None:
+            self.neighbours = self.neighbours.kept(chosen)
 
     def count(self, step: str) -> None:
         """Count the rows that remain after a step."""

@@ -80,7 +80,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
     objects.put("object_id", name_objects(objects, find_survey(archive.survey)))
     if section.duplicates is not None:
         step("leaving out duplicates")
-        leave_out_duplicates(objects, section.duplicates)
+        leave_out_duplicates(objects, section.duplicates, section.split.radius_arcsec if section.split else 0.0)
         objects.count("unique")
     if objects.table["object_id"].null_count or section.duplicates is None or "id" not in section.duplicates.by:
         objects.put("object_id", make_unique(objects, objects.table["object_id"]))

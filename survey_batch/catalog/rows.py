@@ -95,6 +95,15 @@ def places_among(values: Array, ordered: Array) -> Array:
     return found
 
 
+def marks_before(marks: Flags) -> Codes:
+    """Number the marks: return how many there are before each place, or of a marked place its own number."""
+    made, count = room(len(marks), number_type(len(marks))), -1
+    for part in spans(len(marks)):
+        made[part] = count + np.cumsum(marks[part])
+        count += int(np.count_nonzero(marks[part]))
+    return made
+
+
 def put_first(first: Codes, group: Codes, rows: Codes | None = None) -> None:
     """Write the first row of each group into `first`. `group` describes `rows`; None is all rows, in their order."""
     for part in reversed(spans(len(group))):  # the last assignment stays: that of the first row
