@@ -14,6 +14,7 @@ from survey_batch.catalog.detected import object_catalog
 from survey_batch.catalog.match.join import APART
 from survey_batch.catalog.opening import Opened, open_catalog
 from survey_batch.config.job import Job
+from survey_batch.core.cores import on_cores
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
@@ -92,8 +93,9 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
         sorter = _sorted(results, matched.plan_rows, Path(folder) / "results")
 
         def batches() -> Iterator[pa.Table]:
-            for number, part in enumerate(catalog.batches()):
-                yield pa.table([*part.columns, *sorter.bucket(number).columns], schema=schema)
+            buckets = on_cores(sorter.bucket, range(-(-len(matched.rows) // BATCH_ROWS)))
+            for part, found in zip(catalog.batches(), buckets, strict=True):
+                yield pa.table([*part.columns, *found.columns], schema=schema)
 
         yield Joined(schema, len(matched.rows), batches, changes)
 

@@ -17,6 +17,7 @@ from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.read import CHOSEN, how_chosen
 from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches
@@ -28,6 +29,8 @@ MOVED_ARCSEC = 1.0
 """Less than the width of a star's image; more than rounding in any catalogue."""
 SLICE_ROWS = 1 << 18
 """Objects whose positions are compared at a time."""
+SORTED_ROWS = 1 << 20
+"""Objects sorted into buckets at a time: each bucket is read from as many files as there are such parts."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,12 @@ def _as_planned(job: Job, section: CatalogSection, opened: Opened) -> Matched | 
 
     with TemporaryDirectory(prefix="survey-batch-export-") as folder:
         planned = _in_order_of(place, names, job.output, Path(folder) / "plan")
-        for number, table in enumerate(in_batches(read(), BATCH_ROWS)):
+        buckets = on_cores(planned.bucket, range(-(-rows.size // BATCH_ROWS)))
+        for table in in_batches(read(), BATCH_ROWS):
             here = slice(compared, compared + table.num_rows)
             if not np.array_equal(to_numpy(table["row"]), rows[here]):
                 return None
-            if not _agree(table, planned.bucket(number), opened.names.get("object_id")):
+            if not _agree(table, next(buckets), opened.names.get("object_id")):
                 return None
             compared += table.num_rows
     same = 0 < compared == rows.size and (every or chosen_as == how_chosen(section, in_file)[CHOSEN])
@@ -117,10 +121,13 @@ def _order(output: str) -> tuple[Array, Array, Array, bytes | None]:
 def _in_order_of(place: Array, names: Sequence[str], output: str, folder: Path) -> Sorter:
     """Bring positions and other columns of the plan into the order of the catalogue, one bucket for each batch."""
     sorter = Sorter(folder, -(-place.size // BATCH_ROWS))
-    for first in range(0, place.size, SLICE_ROWS):
-        here = place[first : first + SLICE_ROWS]
+
+    def add(first: int) -> None:
+        here = place[first : first + SORTED_ROWS]
         part = read_plan_part(output, ["ra", "dec", *names], slice(first, first + len(here)))
         sorter.add(part, here // BATCH_ROWS, here)
+
+    do_on_cores(add, range(0, place.size, SORTED_ROWS))
     return sorter
 
 

@@ -46,6 +46,7 @@ def test_batches_of_any_size_join_to_the_same_table(finished, monkeypatch, rows)
     monkeypatch.setattr(joined, "BATCH_ROWS", rows)
     monkeypatch.setattr(matching, "BATCH_ROWS", rows)
     monkeypatch.setattr(matching, "SLICE_ROWS", 6)
+    monkeypatch.setattr(matching, "SORTED_ROWS", 7)
     monkeypatch.setattr(joined, "BLOCK_BYTES", 1)
     assert export_table(finished, words).equals(whole)
 
