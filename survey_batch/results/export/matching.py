@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.batches import Batch, read_batches
+from survey_batch.catalog.gather import room
 from survey_batch.catalog.identifiers import read_ids
 from survey_batch.catalog.naming import no_object
 from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.read import CHOSEN, how_chosen
+from survey_batch.catalog.rows import inverse_of, order_by, taken
 from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.arrays import Flags
 from survey_batch.core.cores import do_on_cores, on_cores
@@ -22,7 +24,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.core.wording import counted
-from survey_batch.planning.stored import read_plan_part, to_numpy
+from survey_batch.planning.stored import planned_rows, read_plan_part, to_numpy
 from survey_batch.store.schema import Array
 
 MOVED_ARCSEC = 1.0
@@ -30,7 +32,7 @@ MOVED_ARCSEC = 1.0
 SLICE_ROWS = 1 << 18
 """Objects whose positions are compared at a time."""
 SORTED_ROWS = 1 << 20
-"""Objects sorted into buckets at a time: each bucket is read from as many files as there are such parts."""
+"""Planned objects read and sorted into buckets at a time: each bucket is read from a file for each such part."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,16 @@ def _order(output: str) -> tuple[Array, Array, Array, bytes | None]:
 
     Also how they were chosen; None if an earlier version made the plan.
     """
-    part = read_plan_part(output, ["row"])
-    rows = to_numpy(part["row"])
-    order = np.argsort(rows, kind="stable")
-    plan_rows, place = order.astype(np.int32), np.empty(rows.size, np.int32)
-    place[plan_rows] = np.arange(rows.size, dtype=np.int32)
-    return rows[order], plan_rows, place, (part.schema.metadata or {}).get(CHOSEN)
+    rows = room(planned_rows(output), np.int64)
+
+    def read(first: int) -> None:
+        part = slice(first, min(first + SORTED_ROWS, len(rows)))
+        rows[part] = to_numpy(read_plan_part(output, ["row"], part)["row"])
+
+    do_on_cores(read, range(0, len(rows), SORTED_ROWS))
+    plan_rows = order_by(rows)
+    chosen_as = (read_plan_part(output, ["row"], slice(0, 0)).schema.metadata or {}).get(CHOSEN)
+    return taken(rows, plan_rows), plan_rows, inverse_of(plan_rows), chosen_as
 
 
 def _in_order_of(place: Array, names: Sequence[str], output: str, folder: Path) -> Sorter:
