@@ -89,7 +89,7 @@ def bands(pixels: int, values: int, at_once: int, channels: int) -> tuple[Band, 
         low, high = int(touched[0]), int(touched[-1]) + 1
         made = slice(start * channels, (start + len(part)) * channels)
         used = slice(low * channels, high * channels)
-        found.append(Band(made, used, np.kron(part[:, low:high], np.eye(channels))))
+        found.append(Band(made, used, np.asarray(np.kron(part[:, low:high], np.eye(channels)), np.float64)))
     return tuple(found)
 
 
