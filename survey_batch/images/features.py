@@ -144,13 +144,12 @@ def _measure(
     weights = None if ivar is None else ivar.reshape(each)
     whole = make_stamps(flux.reshape(each), x.ravel(), y.ravel(), section.background, weights)
     known = np.isfinite(whole.background)  # nothing is measured in the others
-    stamps = whole if known.all() else whole.take(np.flatnonzero(known))
-    near = stamps.around(reach)
+    near = whole.around(max(reach, *section.apertures)).take(np.flatnonzero(known))
     source = _free_source(near, reach)
     measured = {
-        "background": stamps.background,
-        "background_scatter": stamps.scatter,
-        **_apertures(stamps, section),
+        "background": near.background,
+        "background_scatter": near.scatter,
+        **_apertures(near, section),
         **_point_source(near, source, _expected_variance(source, stars.fwhm, known), reach),
         "half_light_radius": half_light_radius(near, reach),
         **_shape(source),

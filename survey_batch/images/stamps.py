@@ -105,8 +105,8 @@ def make_stamps(images: Floats, x: F8, y: F8, ring: tuple[float, float], ivar: F
     if weight is not None:
         raw = np.where(real, raw, np.float32(np.nan))
     level, scatter, used = ring_background(raw, left_x, left_y, ring)
-    values = raw - np.nan_to_num(level).astype(np.float32)[:, None, None]
-    values[~real] = 0
+    values = np.subtract(raw, np.nan_to_num(level).astype(np.float32)[:, None, None], out=raw)
+    np.copyto(values, np.float32(0), where=~real)
     variance = (scatter**2)[:, None, None] if weight is None else real / np.where(real, weight, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         uncertainty = MEDIAN_VARIANCE * scatter**2 / used
@@ -147,7 +147,8 @@ def ring_background(windows: F4, x: F8, y: F8, ring: tuple[float, float]) -> tup
     square = (offset[column[edge]] - x[:, None]) ** 2 + (offset[row[edge]] - y[:, None]) ** 2
     inside = (square >= ring[0] ** 2) & (square < ring[1] ** 2)
     pixels[:, edge] = np.where(inside, pixels[:, edge], np.float32(np.nan))
-    median, scatter, count = _clipped(np.sort(pixels, axis=1))
+    pixels.sort(axis=1)
+    median, scatter, count = _clipped(pixels)
     too_few = count < SMALLEST_RING * np.pi * (ring[1] ** 2 - ring[0] ** 2)
     return np.where(too_few, np.nan, median), np.where(too_few, np.nan, scatter), count.astype(np.float64)
 
@@ -195,7 +196,7 @@ def rank(ordered: F4, rows: npt.NDArray[np.intp], values: F4) -> npt.NDArray[np.
     while step > 1:
         step //= 2
         count += (flat[begin + count + step] < values) * step
-    return count + (flat[begin + np.minimum(count + 1, width)] < values) * (count < width)
+    return np.asarray(count + (flat[begin + np.minimum(count + 1, width)] < values) * (count < width))
 
 
 def _middle(
