@@ -12,6 +12,7 @@ import zarr
 
 from survey_batch.core.errors import CHECKSUM_DIFFERS, SurveyBatchError
 from survey_batch.store.schema import Array
+from survey_batch.store.whole_shards import read_values
 
 OF_DAMAGE = (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, OSError)
 """Errors of Zarr and its codecs on bytes that are not what was written. A network's errors are among the OSErrors, and
@@ -113,7 +114,11 @@ def place_of(group: zarr.Group) -> tuple[str, str]:
 def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
     """Read an array of a product, whole or some rows; raise DamagedError if it is not what was written."""
     with damage_told(group, [name], rows):
-        return np.asarray(group[name][rows if rows is not None else ...])  # type: ignore[index]
+        return _read(group[name], rows)
+
+
+def _read(array: Any, rows: slice | None) -> Array:
+    return read_values(array, rows or slice(None)) if array.ndim else np.asarray(array[...])
 
 
 def read_attribute(group: zarr.Group, name: str) -> dict[str, Any]:
@@ -174,7 +179,7 @@ def why_unreadable(array: zarr.Array[Any], rows: slice) -> str:
 def read_whole(array: zarr.Array[Any], rows: slice) -> Array:
     """Read some rows of an array; raise UnreadableRowsError with the reason if they are not what was written."""
     try:
-        return np.asarray(array[rows if array.ndim else ...])
+        return _read(array, rows)
     except DamagedError as error:
         raise UnreadableRowsError(error.damages[0].what) from error
     except OF_DAMAGE as error:

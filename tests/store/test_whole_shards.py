@@ -1,4 +1,4 @@
-"""Shards are written whole, without what is there being read, and with the same bytes as Zarr itself writes."""
+"""Shards are read and written whole, around Zarr's threads: with the same values, bytes and errors as Zarr's own."""
 
 from collections import Counter
 from itertools import count
@@ -7,11 +7,14 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+import zarr
+from zarr.codecs import BytesCodec, ShardingCodec
 from zarr.storage import FsspecStore
 
 from survey_batch.core.status import Status
 from survey_batch.store import products, whole_shards
 from survey_batch.store import together as module
+from survey_batch.store.damage import DamagedError, why_unreadable
 from survey_batch.store.products import (
     WHOLE,
     create_product,
@@ -24,7 +27,7 @@ from survey_batch.store.products import (
 )
 from survey_batch.store.schema import Schema, Variable, cut_into_shards
 from survey_batch.store.together import together
-from survey_batch.store.whole_shards import write_whole
+from survey_batch.store.whole_shards import read_values, write_whole
 
 SHARDS = cut_into_shards("object", 10, 4)
 NAMES = ("flux", "nothing", "name", "image", "flags")
@@ -120,6 +123,143 @@ def test_what_is_damaged_is_written_over(tmp_path):
     mark_pending(output, "things", SHARDS[:1])
     write_shard(output, "things", SHARDS[0], block(SHARDS[0], 1), ok(SHARDS[0]))
     assert read_rows(output, "things", SHARDS[0].rows, NAMES)["flux"][0, 0] == 1
+
+
+@pytest.fixture
+def product(tmp_path):
+    """Two shards of three: the one between them is not there."""
+    create_product(str(tmp_path), schema(), {"provenance": {}})
+    for shard in (SHARDS[0], SHARDS[2]):
+        write_shard(str(tmp_path), "things", shard, block(shard), ok(shard))
+    return str(tmp_path)
+
+
+def array_of(product, name):
+    return stored(open_group(product, "things"), name)
+
+
+SPANS = [shard.rows for shard in SHARDS] + [
+    slice(None),
+    slice(4, 10),
+    slice(0, 8),
+    slice(0, 3),
+    slice(2, 6),
+    slice(3, 3),
+]
+
+
+@pytest.mark.parametrize("rows", SPANS, ids=str)
+@pytest.mark.parametrize("name", [*NAMES, "status"])
+def test_what_is_read_is_what_zarr_reads(product, name, rows):
+    array = array_of(product, name)
+    found, wanted = read_values(array, rows), np.asarray(array[rows])
+    assert (found.dtype, found.shape, found.flags.writeable) == (wanted.dtype, wanted.shape, True)
+    assert found.tolist() == wanted.tolist() if name == "name" else found.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("name", ["flux", "nothing", "image", "flags", "status"])
+def test_whole_shards_of_numbers_are_read_without_zarr(product, name, monkeypatch):
+    array = array_of(product, name)
+    wanted = np.asarray(array[SHARDS[2].rows])
+    monkeypatch.delattr(zarr.Array, "__getitem__")
+    assert read_values(array, SHARDS[2].rows).tobytes() == wanted.tobytes()
+    assert read_values(array, slice(None)).shape == array.shape
+    with pytest.raises(TypeError, match="subscript"):
+        read_values(array, slice(0, 3))
+
+
+def other_codecs(folder, **settings):
+    """An array with codecs that products do not have."""
+    return zarr.create_array(f"{folder}/other", shape=(10, 3), dtype=">i4", chunks=(2, 3), shards=(4, 3), **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"compressors": None},
+        {"serializer": BytesCodec(endian="big")},
+        {"filters": zarr.codecs.TransposeCodec(order=(1, 0))},
+        {"compressors": zarr.codecs.GzipCodec()},
+        {"compressors": [zarr.codecs.BloscCodec(), zarr.codecs.BloscCodec()]},
+        {"config": {"order": "F"}},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_other_codecs_are_read_as_zarr_reads_them(tmp_path, settings):
+    array = other_codecs(tmp_path, **settings)
+    array[...] = np.arange(30).reshape(10, 3)
+    for rows in (slice(0, 4), slice(8, 10)):
+        assert read_values(array, rows).tolist() == np.asarray(array[rows]).tolist()
+
+
+@pytest.mark.parametrize(
+    "sharding",
+    [
+        {"index_location": "start"},
+        {"index_codecs": [BytesCodec()]},
+        {"index_codecs": [BytesCodec(endian="big"), zarr.codecs.Crc32cCodec()]},
+    ],
+    ids=str,
+)
+def test_shards_with_another_index_are_read_as_zarr_reads_them(tmp_path, sharding):
+    array = zarr.create(
+        store=str(tmp_path / "other"),
+        shape=(10,),
+        dtype="f8",
+        chunks=(4,),
+        codecs=[ShardingCodec(chunk_shape=(2,), **sharding)],
+        zarr_format=3,
+    )
+    array[...] = np.arange(10.0)
+    assert read_values(array, slice(4, 8)).tolist() == [4, 5, 6, 7]
+
+
+def test_shards_are_also_read_where_codecs_have_only_their_public_way(product, monkeypatch):
+    monkeypatch.setattr(whole_shards, "BACK_IN_THIS_THREAD", "absent")
+    assert read_values(array_of(product, "flux"), SHARDS[0].rows).tolist() == block(SHARDS[0])["flux"].tolist()
+
+
+@pytest.mark.parametrize("name", ["flux", "image", "flags"])
+def test_no_flipped_bit_is_read(product, name):
+    """Bytes of a file in turn, of chunks and of the index: read again, or found and told as Zarr tells it."""
+    array = array_of(product, name)
+    file = Path(product) / f"things.zarr/{name}/c/0{'/0' * AXES[name]}"
+    whole = file.read_bytes()
+    for at in (*range(0, len(whole), len(whole) // 6), len(whole) - 1):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="checksum") as ours:
+            read_values(array, SHARDS[0].rows)
+        with pytest.raises(ValueError, match="checksum") as zarrs:
+            np.asarray(array[SHARDS[0].rows])
+        assert str(ours.value) == str(zarrs.value)
+        assert "checksum" in why_unreadable(array, SHARDS[0].rows)
+        with pytest.raises(DamagedError, match=f"{name} of shard 0"):
+            read_rows(product, "things", SHARDS[0].rows, ["nothing", name])
+
+
+@pytest.mark.parametrize("left", [0, 3, 20, -1])
+def test_a_file_that_was_cut_short_or_is_lost_is_told(product, left):
+    file = Path(product) / "things.zarr/flux/c/2/0"
+    file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(DamagedError, match="flux of shard 2"):
+        read_rows(product, "things", SHARDS[2].rows, ["flux"])
+    file.unlink()
+    with pytest.raises(DamagedError, match="its file is missing"):
+        read_rows(product, "things", SHARDS[2].rows, ["flux"])
+
+
+def test_a_chunk_that_unpacks_to_fewer_bytes_than_it_holds_is_not_read(product):
+    """Its checksum is right: somebody wrote it so."""
+    array = array_of(product, "nothing")
+    spec = array.metadata.codecs[0]
+    short = zarr.create_array(
+        f"{product}/short", shape=(2,), dtype="f4", chunks=(2,), shards=(2,), compressors=spec.codecs[1:]
+    )
+    short[...] = [1, 2]
+    file = Path(product) / "things.zarr/nothing/c/0"
+    file.write_bytes((Path(product) / "short/c/0").read_bytes())
+    with pytest.raises(DamagedError, match="nothing of shard 0"):
+        read_rows(product, "things", SHARDS[0].rows, ["nothing"])
 
 
 @pytest.fixture
