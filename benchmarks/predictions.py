@@ -28,11 +28,11 @@ from benchmarks.rows import Row, Side, UnmeasuredError, measure
 from benchmarks.timing import as_a_worker, machine
 from benchmarks.variants import CASES, fitted
 from survey_batch.config.job import Job
-from survey_batch.models.manifest import Manifest
+from survey_batch.models.manifest import MANIFEST, Manifest
 from survey_batch.models.recipe import Recipe
 from survey_batch.models.vit import ViT, fine_tuned
 from survey_batch.simulate import simulate_sdss
-from survey_batch.store.products import open_group, read_rows, stored
+from survey_batch.store.products import open_group, product_exists, read_rows, read_status, stored
 
 CLOSE = 1e-5
 """Largest difference of probabilities: a matrix product may round by where a row lies in its batch."""
@@ -147,19 +147,28 @@ NETWORKS = {
 }
 
 
+def is_made(job: Job) -> bool:
+    """Tell whether a former measurement has left the product."""
+    name = job.stages[-1]
+    return product_exists(job.output, name) and bool(read_status(job.output, name).all())
+
+
 def row(data: Data, scratch: Path, name: str = "convolution") -> Row:
     """Set up the comparison for one network."""
     if not all(map(find_spec, ("keras", "tensorflow"))):
         raise UnmeasuredError("TensorFlow is not installed")
     chosen, folder = NETWORKS[name], str(scratch / "model")
     scratch.mkdir(parents=True, exist_ok=True)
-    # In a process of its own: TensorFlow is slower where a network has been trained.
-    with ProcessPoolExecutor(1, get_context("spawn")) as other:
-        other.submit(chosen.save, folder).result()
+    if not (scratch / "model" / MANIFEST).is_file():
+        # In a process of its own: TensorFlow is slower where a network has been trained.
+        with ProcessPoolExecutor(1, get_context("spawn")) as other:
+            other.submit(chosen.save, folder).result()
     shards = {"objects": chosen.batch}
     predictions = {"classifier": folder, "batch": chosen.batch}
     for last in range(1, len(chosen.stages) + 1):
-        run_through(chosen.made(data, [*chosen.stages[:last]], scratch, chosen.objects, shards=shards))
+        upstream = chosen.made(data, [*chosen.stages[:last]], scratch, chosen.objects, shards=shards)
+        if not is_made(upstream):
+            run_through(upstream)
     job = chosen.made(
         data, [*chosen.stages, "predictions"], scratch, chosen.objects, shards=shards, predictions=predictions
     )
