@@ -184,8 +184,9 @@ def _backwards(array: zarr.Array[Any]) -> Sequence[Any]:
     codecs = array.metadata.codecs if isinstance(array.metadata, ArrayV3Metadata) else ()
     if len(codecs) != 1 or not isinstance(codecs[0], ShardingCodec):
         return ()
+    # Such settings are enumerations up to Zarr 3.1, and text since.
     inner, of_index = codecs[0].codecs, codecs[0].index_codecs
-    if codecs[0].index_location.value != "end" or list(of_index) != _OF_INDEX:
+    if not str(codecs[0].index_location).endswith("end") or list(of_index) != _OF_INDEX:
         return ()
     return inner[::-1] if all(hasattr(codec, BACK_IN_THIS_THREAD) for codec in (*inner, *of_index)) else ()
 
@@ -228,6 +229,6 @@ def _back(codec: Any, part: Any, spec: ArraySpec) -> Any:
 def _is_as_stored(target: npt.NDArray[Any], packed: npt.NDArray[np.uint8], codec: Any) -> bool:
     """Tell whether the bytes that Blosc unpacks are those of the values in memory, all of them and no others."""
     native = target.dtype.isnative and isinstance(codec, BytesCodec)
-    native = native and (codec.endian is None or codec.endian.value == sys.byteorder)
+    native = native and (codec.endian is None or str(codec.endian).endswith(sys.byteorder))
     size = int.from_bytes(packed[4:8], "little")  # in the header of Blosc 1: bytes when unpacked
     return native and target.flags.c_contiguous and size == target.nbytes
