@@ -4,14 +4,14 @@
 
 Each network is loaded from a folder as a worker loads it, and predicts from Zarr to Zarr in this process, in turns with
 the network alone, whose inputs lie prepared in memory. Dask and its processes are left out; `benchmarks.predict` has
-them. The light networks are fitted for one epoch to simulated objects. ViT-Base/16 has the weights that it begins with:
-its time does not depend on them. The first network is also the row `predictions` of `python -m benchmarks`.
+them. The first network is fitted for one epoch, and is also the row `predictions` of `python -m benchmarks`. The others
+have the weights that they begin with: their time does not depend on them.
 """
 
 import argparse
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -28,17 +28,26 @@ from benchmarks.rows import Row, Side, UnmeasuredError, measure
 from benchmarks.timing import as_a_worker, machine
 from benchmarks.variants import CASES, fitted
 from survey_batch.config.job import Job
+from survey_batch.config.sections.train_galaxies import GalaxyTraining
+from survey_batch.models.galaxy_quasar_star import CLASSES, VARIABLES
+from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import MANIFEST, Manifest
+from survey_batch.models.published_galaxy import COMPONENTS, PublishedCNN, branched_network
 from survey_batch.models.recipe import Recipe
+from survey_batch.models.spectrum_inputs import PUBLISHED_GRID
+from survey_batch.models.stellar_image import ImageCNN, SmallViT
 from survey_batch.models.vit import ViT, fine_tuned
 from survey_batch.simulate import simulate_sdss
+from survey_batch.spectra.grid import log_grid
 from survey_batch.store.products import open_group, product_exists, read_rows, read_status, stored
 
 CLOSE = 1e-5
 """Largest difference of probabilities: a matrix product may round by where a row lies in its batch."""
 
-SIDE, CROP = 224, 32
-"""Pixels of a composite for ViT-Base, and those of a cutout that the small networks see."""
+SPECTRAL_TYPE = "spectral-type/convolution"
+LETTERS, BANDS = tuple("OBAFGKM"), "ugriz"
+SIDE, CUTOUT, CROP = 224, 64, 32
+"""Pixels of a composite for ViT-Base, of a cutout, and those of it that the small networks see."""
 
 STARS = 100
 """Simulated, in one field."""
@@ -47,7 +56,35 @@ Made = Callable[..., Job]
 """Makes a job of some stages and tables: `made(data, stages, scratch, rows, **tables)`."""
 
 
-def vit_base(folder: str) -> None:
+def save_convolution(folder: str) -> None:
+    """Fit the convolution for one epoch, and save it."""
+    fitted(SPECTRAL_TYPE, CASES[SPECTRAL_TYPE], Path(folder).parent).save(folder)
+
+
+def save_published(folder: str) -> None:
+    """Save the published network of galaxies, quasars and stars, with new weights and components."""
+    wavelength = log_grid(3699.9, 9100.0)
+    row, blank = np.ones((1, wavelength.size), np.float32), np.array([""])
+    data = Labelled(dict.fromkeys(VARIABLES, row), blank, blank, blank, np.zeros(1), {"wavelength": wavelength})
+    section = GalaxyTraining(classifier="-", variant="published-cnn")
+    random, points = np.random.default_rng(1), PUBLISHED_GRID.size
+    components, ones = random.normal(size=(COMPONENTS, points)) / points**0.5, np.ones(COMPONENTS)
+    arrays = {"mean": np.zeros(points), "components": components, "variance": ones, "ratio": ones / COMPONENTS}
+    recipe = PublishedCNN.recipe_of(data, section)
+    manifest = Manifest(kind=PublishedCNN.kind, variant=PublishedCNN.variant, classes=CLASSES, recipe=recipe)
+    PublishedCNN(manifest, arrays, branched_network(COMPONENTS, len(CLASSES), 1)).save(folder)
+
+
+def save_cutouts(family: type[ImageCNN | SmallViT], folder: str) -> None:
+    """Save a network of cutouts with new weights."""
+    steps: dict[str, float | int | str] = {"method": "cutouts", "crop": CROP, "softening": 0.1}
+    recipe = Recipe(product="cutouts", variables=("flux",), shape=(len(BANDS), CUTOUT, CUTOUT), steps=steps)
+    manifest = Manifest(kind=family.kind, variant=family.variant, classes=LETTERS, recipe=recipe)
+    noise = np.random.default_rng(1).normal(size=(16, CROP, CROP, len(BANDS))).astype(np.float32)
+    family(manifest, {}, family.network(noise, len(LETTERS), 0.1, 1)).save(folder)
+
+
+def save_vit_base(folder: str) -> None:
     """Save a ViT-Base/16 for composites, with new weights."""
     from keras_hub.models import ViTBackbone
 
@@ -61,23 +98,17 @@ def vit_base(folder: str) -> None:
         layer_norm_epsilon=1e-12,
     )
     recipe = Recipe(product="composites", variables=("image",), shape=(SIDE, SIDE, 3), steps={"method": "composites"})
-    manifest = Manifest(kind=ViT.kind, variant=ViT.variant, classes=tuple("OBAFGKM"), recipe=recipe)
-    ViT(manifest, {}, fine_tuned(backbone, (SIDE, SIDE, 3), len(manifest.classes), 1)).save(folder)
+    manifest = Manifest(kind=ViT.kind, variant=ViT.variant, classes=LETTERS, recipe=recipe)
+    ViT(manifest, {}, fine_tuned(backbone, (SIDE, SIDE, 3), len(LETTERS), 1)).save(folder)
 
 
-def save_fitted(name: str, folder: str, **keys: Any) -> None:
-    """Fit a variant for one epoch, and save it; its time does not depend on its weights."""
-    case = replace(CASES[name], keys=tuple(keys.items()))
-    fitted(name, case, Path(folder).parent).save(folder)
-
-
-def images(data: Data, stages: list[str], scratch: Path, rows: int, **tables: Any) -> Job:
+def images(_: Data, stages: list[str], scratch: Path, rows: int, **tables: Any) -> Job:
     """Make a job of so many stars, each listed several times; simulated, because real fields may lack a band."""
     stars = scratch / "stars" / "sources.csv"
     if not stars.is_file():
         simulate_sdss(stars.parent, fields=1, objects=STARS, seed=3)
     catalog = repeat_catalog(stars, rows, scratch / "copies.csv", separator=",", rows=rows)
-    tables = {"frames": {"bands": data.bands}, "cutouts": {"size": 64}, **tables}
+    tables = {"frames": {"bands": BANDS}, "cutouts": {"size": CUTOUT}, **tables}
     archive = {"survey": "sdss", "root": str(stars.parent)}
     return make_job(stages, archive, {"path": str(catalog), "id": "copy_id"}, scratch / "product", **tables)
 
@@ -114,31 +145,31 @@ NETWORKS = {
     "convolution": Network(
         "spectral types of {} spectra by a convolution along wavelength",
         "spectrum",
-        partial(save_fitted, "spectral-type/convolution"),
+        save_convolution,
     ),
     "published-cnn": Network(
         "galaxy, quasar or star of {} spectra by the published convolution",
         "spectrum",
-        partial(save_fitted, "galaxy-quasar-star/published-cnn"),
+        save_published,
     ),
     "cnn": Network(
         "spectral types of {} cutouts by a convolution",
         "cutout",
-        partial(save_fitted, "stellar-image/cnn", crop=CROP),
+        partial(save_cutouts, ImageCNN),
         CUTOUTS,
         made=images,
     ),
     "small-vit": Network(
         "spectral types of {} cutouts by a small transformer",
         "cutout",
-        partial(save_fitted, "stellar-image/small-vit", crop=CROP),
+        partial(save_cutouts, SmallViT),
         CUTOUTS,
         made=images,
     ),
     "vit-base": Network(
         "spectral types of {} composites of 224 pixels by ViT-Base/16",
         "composite",
-        vit_base,
+        save_vit_base,
         (*CUTOUTS, "composites"),
         objects=32,
         batch=16,
