@@ -96,7 +96,7 @@ class Stage(ABC):
         Whether the rows are the fields in the job's list, whatever objects there are.
     in_steps : bool
         Whether loading, computing and writing a shard are separate tasks, so that the next shard loads while this one
-        computes.
+        computes. With `gpu`, only where workers have one.
     gpu : bool
         Whether the computation uses a GPU if workers have one.
     requires_fit : bool
