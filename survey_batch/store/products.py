@@ -24,9 +24,10 @@ from survey_batch.store.damage import Damage, DamagedError, damage_told, find_da
 from survey_batch.store.marks import read_marks
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
+from survey_batch.store.shard_parts import read_part
 from survey_batch.store.strict import STATUS, strict
 from survey_batch.store.together import together
-from survey_batch.store.whole_shards import read_values, write_whole
+from survey_batch.store.whole_shards import read_shards, write_whole
 
 CONVENTIONS = "CF-1.11"
 """The conventions that a product's attributes follow, https://cfconventions.org."""
@@ -165,9 +166,15 @@ def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDA
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows; raise DamagedError if they are not what was written."""
+
+    def read(name: str) -> Array:
+        array = _array(output, product, name)
+        whole = read_shards(array, rows)
+        return read_part(array, rows) if whole is None else whole
+
     with damage_told(open_group(output, product, fresh=False), names, rows):
-        read = together(output, lambda name: read_values(_array(output, product, name), rows), names)
-    return dict(zip(names, read, strict=True))
+        found = together(output, read, names)
+    return dict(zip(names, found, strict=True))
 
 
 def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Array], status: Array) -> bytes:

@@ -143,12 +143,12 @@ def read_values(array: zarr.Array[Any], rows: slice) -> npt.NDArray[Any]:
 
     All else is left to Zarr, and so is what cannot be decoded, because its error says why.
     """
-    found = _read_whole(array, rows)
+    found = read_shards(array, rows)
     return np.asarray(array[rows]) if found is None else found
 
 
-def _read_whole(array: zarr.Array[Any], rows: slice) -> npt.NDArray[Any] | None:
-    """Read whole shards; None where Zarr must."""
+def read_shards(array: zarr.Array[Any], rows: slice) -> npt.NDArray[Any] | None:
+    """Read whole shards, as `read_values` does; None where something else must, which says why if it cannot either."""
     if array.shards is None or array.dtype.kind not in "biufc" or not (codecs := _backwards(array)):
         return None
     (size, *others), (start, stop, step) = array.shards, rows.indices(array.shape[0])
