@@ -4,12 +4,15 @@ Pixel coordinates are 0-based, integers at pixel centres. A window of `size` pix
 ceil(x - size / 2), for even and odd sizes alike, as in `astropy.nddata.overlap_slices`.
 """
 
+from typing import Any, TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F8, I8
+from survey_batch.core.arrays import F8, I4, I8
 
 Floats = npt.NDArray[np.floating]
+Kind = TypeVar("Kind", np.float32, np.int32)
 
 
 def window_start(position: F8, size: int) -> I8:
@@ -32,7 +35,17 @@ def cut(image: Floats, x_start: I8, y_start: I8, size: int) -> npt.NDArray[np.fl
     (n, size, size) float32
         NaN where a window reaches beyond the image.
     """
-    windows = np.full((len(x_start), size, size), np.nan, np.float32)
+    return _cut(image, x_start, y_start, np.full((len(x_start), size, size), np.nan, np.float32))
+
+
+def cut_mask(mask: I4, x_start: I8, y_start: I8, size: int, beyond: int) -> I4:
+    """Cut windows out of a mask as `cut` does; `beyond` is the value beyond its edges."""
+    return _cut(mask, x_start, y_start, np.full((len(x_start), size, size), beyond, np.int32))
+
+
+def _cut(image: npt.NDArray[Any], x_start: I8, y_start: I8, windows: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+    """Copy what lies on the image into windows that hold what is beyond it."""
+    size = windows.shape[-1]
     height, width = image.shape[-2:]
     images = np.broadcast_to(image, (len(windows), height, width))
     # A copy of a rectangle takes a fifth of the time that picking its pixels by their indices takes.

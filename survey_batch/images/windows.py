@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I8, Flags
+from survey_batch.core.arrays import F8, I8, Flags
 from survey_batch.images.cutout import on_image, overlap
 from survey_batch.images.frame import AnyWcs, FrameGrid
+from survey_batch.images.quality import flag, usable_ivar
 from survey_batch.images.register import Span, pixel_span, subpixel_span
 from survey_batch.images.wcs import sky_to_pixel
 
-Planes = dict[str, F4]
-"""Windows of `flux`, and of `ivar` if requested: (n, y, x)."""
+Planes = dict[str, npt.NDArray[Any]]
+"""Windows of `flux`, and of `ivar` and `mask` where cutouts have them: (n, y, x)."""
 
 FAR = 1e6
 """Pixels; stands for a position on the far side of the sky, which has no pixel."""
@@ -69,6 +72,15 @@ def best_step(windows: Sequence[Window], reach: int, grid: FrameGrid, objects: i
         for step in steps
     ]
     return np.asarray(steps[np.argmax(np.round(shares, 9), axis=0)])
+
+
+def judged(planes: Planes) -> Planes:
+    """Let masks say where there is no pixel and no inverse variance, and give pixels that they mark no weight."""
+    if (mask := planes.get("mask")) is not None:
+        planes["mask"] = mask = flag(planes["flux"], planes.get("ivar"), mask)
+    if "ivar" in planes:
+        planes["ivar"] = usable_ivar(planes["flux"], planes["ivar"], mask)
+    return planes
 
 
 def overlay(planes: Planes, patch: Planes, touched: Flags, rows: Flags) -> Planes:

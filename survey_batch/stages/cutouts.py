@@ -12,6 +12,8 @@ from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError, ReaderError
+from survey_batch.core.pixel_mask import mask_attributes
+from survey_batch.images.quality import MASK_BITS
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
@@ -46,6 +48,10 @@ BLOCK_SHARE = 0.15
 FIELDS_SEEN = 3
 """Fields whose files' sizes stand for all."""
 
+COUNTED = "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel"
+GIVEN = "of the archive's own noise; 0 where there is no pixel, and where one is masked"
+"""Comments on inverse variances: those that follow from the sky, and those that frames bring along."""
+
 FIELDS = {
     "source_field": "field that supplies every pixel it covers",
     "first_field": "first field that any pixel comes from",
@@ -79,6 +85,11 @@ class CutoutsStage(Stage):
         """The reader of the survey's frames."""
         return self.context.origin.images()
 
+    @cached_property
+    def masked(self) -> bool:
+        """Whether cutouts have masks; a notebook sets it."""
+        return self.reader.mask_bits is not None
+
     @property
     def unit(self) -> str:
         """Unit of the pixels."""
@@ -104,9 +115,10 @@ class CutoutsStage(Stage):
         """Refuse bands that the survey does not have, and to cut from stored frames if no stage stores them."""
         check_bands(self.reader, self.bands, "frames.bands")
         if self.section.ivar and not self.reader.knows_noise:
+            instead = f"set {self.reader.noise_key}, or " if self.reader.noise_key else ""
             raise ConfigurationError(
                 f"cutouts.ivar: the noise of the pixels of survey {self.context.origin.survey.name!r} is not known; "
-                "leave cutouts.ivar out"
+                f"{instead}leave cutouts.ivar out"
             )
         if not self.from_stored or "frames" in self.context.before:
             return
@@ -123,7 +135,7 @@ class CutoutsStage(Stage):
         """Refuse bands that are one frame."""
         if not plan.size("frame"):
             return
-        field = tuple(plan.fields[name][0].as_py() for name in self.context.origin.survey.field)
+        field = tuple(plan.fields[name][0].as_py() for name in self.context.origin.field)
         band_at: dict[str, str] = {}
         for band in self.bands:
             place = self.reader.place(field, band)
@@ -147,6 +159,7 @@ class CutoutsStage(Stage):
                 "flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **per_pixel(self.reader)}
             ),
             *(self._ivar() if self.section.ivar else ()),
+            *(self._mask() if self.masked else ()),
             Variable(
                 "coverage", per_band, "f4", {"long_name": "share of the cutout's pixels that are real", "units": "1"}
             ),
@@ -159,22 +172,27 @@ class CutoutsStage(Stage):
         )
 
     def _fields(self) -> tuple[Variable, ...]:
-        survey = self.context.origin.survey
+        origin = self.context.origin
         if self.reader.grid.overlap is None:
-            texts = {name: f"{name} of the field that supplies the pixels" for name in survey.field}
+            texts = {name: f"{name} of the field that supplies the pixels" for name in origin.field}
             return tuple(
-                Variable(f"source_{name}", ("object",), key_type(survey, name), {"long_name": text})
+                Variable(f"source_{name}", ("object",), key_type(origin.survey, name), {"long_name": text})
                 for name, text in texts.items()
             )
         return tuple(Variable(name, ("object",), "i4", {"long_name": text}) for name, text in FIELDS.items())
 
     def _ivar(self) -> tuple[Variable, ...]:
+        given = self.reader.sky_shape is None
         attrs = {
             "long_name": "inverse variance of the flux",
-            "units": "pixel**2 / nanomaggy**2",
-            "comment": "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel",
+            "units": f"pixel**2 / {self.unit}**2",
+            "comment": GIVEN if given else COUNTED,
         }
         return (Variable("ivar", ("object", "band", "y", "x"), "f4", attrs),)
+
+    def _mask(self) -> tuple[Variable, ...]:
+        attrs = mask_attributes({**(self.reader.mask_bits or {}), **MASK_BITS})
+        return (Variable("mask", ("object", "band", "y", "x"), "i4", attrs),)
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
@@ -184,16 +202,17 @@ class CutoutsStage(Stage):
         """Tell which objects lie on one of these fields, or so near that their window may reach it."""
         reach = 2 + self.section.size // self.reader.grid.step  # an object may lie beyond its own field, too
         near = {self.reader.beyond(field, step) for field in fields for step in range(-reach, reach + 1)}
-        names = self.context.origin.survey.field
+        names = self.context.origin.field
         return np.array([key in near for key in zip(*(objects[name].tolist() for name in names), strict=True)], bool)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
         cutting = Cutting(self.section, self._source())
-        return cutting.block(self.context.origin.survey.field, rows, self.empty_block(len(rows["ra"])))
+        return cutting.block(self.context.origin.field, rows, self.empty_block(len(rows["ra"])))
 
     def _source(self) -> ArchiveFrames | StoredFrames:
-        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self.section.whole_frames)
+        whole = self.section.whole_frames or self.masked
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=whole)
         return StoredFrames(self.context.output, archive) if self.from_stored else archive
 
     def cost(self, plan: Plan) -> Cost:
@@ -212,7 +231,7 @@ class CutoutsStage(Stage):
 
     def _file_bytes(self, plan: Plan) -> int:
         """Estimate a file's size: that of a few in a folder, else what the reader says."""
-        names, archive = self.context.origin.survey.field, self.context.origin.archive
+        names, archive = self.context.origin.field, self.context.origin.archive
         rows = np.unique(np.linspace(0, plan.size("frame") - 1, FIELDS_SEEN).astype(int)).clip(0).tolist()
         files = []
         with suppress(ReaderError), reader_of(archive.survey, "the names of its files"):  # the run says which

@@ -1,6 +1,6 @@
 """Cutouts of one block, step by step: assign fields, gather pixels, stitch, register, judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,14 +10,15 @@ from survey_batch.config.sections.images import CutoutsSection
 from survey_batch.core.arrays import F8, I8, Flags, Index
 from survey_batch.core.errors import TransientError
 from survey_batch.core.status import Status
-from survey_batch.images.cutout import coverage, cut, overlap
+from survey_batch.images.cutout import coverage, cut, cut_mask, overlap
 from survey_batch.images.frame import FrameGrid
 from survey_batch.images.ivar import window_ivar
+from survey_batch.images.quality import NO_DATA
 from survey_batch.images.reader import Field
-from survey_batch.images.register import MARGIN, resample, resample_ivar
+from survey_batch.images.register import MARGIN, Span, resample, resample_ivar, resample_mask
 from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.wcs import tangent_at
-from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
+from survey_batch.images.windows import Planes, Window, best_step, judged, overlay, windows_around
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach, StoredFrames
@@ -78,6 +79,7 @@ class Cutting:
 
     def __init__(self, section: CutoutsSection, source: Frames) -> None:
         self.size, self.ivar, self.correction = section.size, section.ivar, section.aperture_correction
+        self.mask = source.reader.mask_bits is not None
         self.subpixel = section.registration == "subpixel"
         self.reach = self.size + (MARGIN if self.subpixel else 0)
         self.source, self.bands, self.reader = source, source.bands, source.reader
@@ -142,11 +144,18 @@ class Cutting:
             _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), frame.shape, strict=True)
         )
         pixels = frame.pixels(rows, columns)
-        planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
-        if self.ivar:
+        x_here, y_here = x_start - columns.start, y_start - rows.start
+        planes: Planes = {"flux": cut(pixels, x_here, y_here, self.reach)}
+        mask = frame.mask(rows, columns) if self.mask else None
+        if mask is not None:
+            planes["mask"] = cut_mask(mask, x_here, y_here, self.reach, NO_DATA)
+        given = frame.ivar(rows, columns) if self.ivar else None
+        if given is not None:
+            planes["ivar"] = cut(given, x_here, y_here, self.reach)
+        elif self.ivar:
             ccd = self.source.ccd(key, letter)
             planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
-        return planes
+        return judged(planes)
 
     def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
         """Fill the rows that the serving frame lacks from other frames of the strip."""
@@ -174,7 +183,11 @@ class Cutting:
         """Resample windows to the cutouts' pixels, if needed."""
         if not self.subpixel:
             return planes
-        shift = {"flux": resample, "ivar": resample_ivar}
+        shift: dict[str, Callable[[Array, Span, Span], Array]] = {
+            "flux": resample,
+            "ivar": resample_ivar,
+            "mask": resample_mask,
+        }
         return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
 
     def store_field(self, block: Block, names: Sequence[str], served: Served, cuts: Mapping[str, BandCut]) -> None:
@@ -192,6 +205,8 @@ class Cutting:
         """Put the cutouts of all bands, their positions, WCS and time into the block."""
         data, members = block.data, served.members
         data["coverage"][members] = 0  # a missing band covers nothing
+        if self.mask:
+            data["mask"][members] = NO_DATA
         for letter, made in cuts.items():
             number, window, frame = self.bands.index(letter), served.windows[letter], usable(served.bands)[letter]
             for name, values in made.planes.items():

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -130,7 +130,7 @@ class ArchiveFrames:
 
     def decode(self, field: Field) -> dict[str, Frame | FrameError]:
         """Download all bands of a field in parallel, and decode each while the next ones arrive."""
-        return self._each(lambda band: self._read(field, band, lambda raw: self._frame(raw, field, band)))
+        return self._each(lambda band: self._whole(field, band))
 
     def _each(self, read: Callable[[str], T]) -> dict[str, T]:
         with ThreadPoolExecutor(len(self.bands)) as pool:
@@ -143,13 +143,37 @@ class ArchiveFrames:
         if before is not None and not _is_short(before, reach):
             return before
         if self.whole:
-            return self._read(
-                field, band, lambda raw: FrameInMemory(self._frame(raw, field, band), self.reader.corrects)
-            )
+            frame = self._whole(field, band)
+            return FrameInMemory(frame, self.reader.corrects) if isinstance(frame, Frame) else frame
         if isinstance(before, FrameTopInMemory):
             with contextlib.suppress(UnreadableError):  # else it is fetched once more, like any unreadable file
                 return self._top(before.raw, field, band, reach)
         return self._read(field, band, lambda raw: self._top(raw, field, band, reach))
+
+    def _whole(self, field: Field, band: str) -> Frame | FrameError:
+        """Read a frame, and what lies in other files beside it."""
+        frame = self._read(field, band, lambda raw: self._frame(raw, field, band))
+        if isinstance(frame, Frame):
+            with reader_of(self.archive.section.survey, f"field {field}"):
+                files = self.reader.beside(field, band, sky=self.sky)
+            for names in files:
+                frame = self._with(frame, names, field, band) if isinstance(frame, Frame) else frame
+        return frame
+
+    def _with(self, frame: Frame, names: Sequence[str], field: Field, band: str) -> Frame | FrameError:
+        """Read another file of a frame, which has some names."""
+        path, *others = names
+
+        def decode(raw: bytes) -> Frame:
+            with self._decoding:
+                file = decompress(raw, self.reader.ceiling, plain=not self.reader.fits)
+                made = self.reader.read_beside(frame, file, path, field, band, sky=self.sky)
+                return _checked(made, Frame, "read_beside")
+
+        try:
+            return self.archive.read(path, decode, others)
+        except (ObjectError, TransientError) as error:
+            return error
 
     def _frame(self, raw: bytes, field: Field, band: str) -> Frame:
         with self._decoding:
@@ -211,6 +235,12 @@ class StoredFrame:
     def sky(self) -> Sky:
         """Return the subtracted sky."""
         return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
+
+    def ivar(self, rows: slice, columns: slice) -> None:
+        """Return nothing: it follows from the sky."""
+
+    def mask(self, rows: slice, columns: slice) -> None:
+        """Return nothing: it is not stored."""
 
     def _read(self, name: str, *part: slice) -> F4:
         group = open_group(self.output, "frames", fresh=False)

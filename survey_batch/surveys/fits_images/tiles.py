@@ -22,7 +22,7 @@ from survey_batch.core.errors import ConfigurationError, UnreadableError
 from survey_batch.core.wording import counted
 from survey_batch.images.wcs import pixel_to_sky
 from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs
-from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, tile_names
+from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, files_and_hdus, tile_names
 
 BOX = ("ra1", "ra2", "dec1", "dec2")
 CORNERS = tuple(f"{axis}{number}" for axis in ("ra", "dec") for number in range(4))
@@ -89,8 +89,8 @@ def _read(section: str, stamp: int | None) -> Footprint:  # noqa: ARG001
         source = open_source(path)
     except ConfigurationError as error:  # of a catalogue
         raise ConfigurationError(f"archive.tiles: {str(error).removeprefix('catalog.path: ')}") from error
-    names = {name: _column(source, name) for name in (*archive.columns, "hdu")}
-    if lacking := [name for name, theirs in names.items() if theirs is None and name != "hdu"]:
+    names = {name: _column(source, name) for name in (*archive.named_by(*archive.key), "hdu")}
+    if lacking := archive.lacking([name for name, theirs in names.items() if theirs is not None]):
         raise ConfigurationError(
             f"archive.tiles: {path} has no column {', '.join(lacking)}, by which images are named; it has "
             f"{', '.join(source.names)}"
@@ -99,7 +99,9 @@ def _read(section: str, stamp: int | None) -> Footprint:  # noqa: ARG001
     corners = _corners(source, archive)
     if corners is None:
         corners = _from_headers(key, archive)
-    known = np.isfinite(corners).all(axis=(0, 2)) & ~np.asarray(key["file"].is_null())
+    known = np.isfinite(corners).all(axis=(0, 2))
+    for file, _ in files_and_hdus(archive.key):
+        known &= ~np.asarray(key[file].is_null())
     if not known.any():
         raise ConfigurationError(f"archive.tiles: {path} lists no image with its place on the sky: correct the file")
     kept = {name: values.filter(pa.array(known)) for name, values in key.items()}
