@@ -88,7 +88,7 @@ class CutoutsStage(Stage):
     @cached_property
     def masked(self) -> bool:
         """Whether cutouts have masks; a notebook sets it."""
-        return self.reader.mask_bits is not None
+        return self.context.source is not None and self.reader.mask_bits is not None
 
     @property
     def unit(self) -> str:
@@ -101,6 +101,7 @@ class CutoutsStage(Stage):
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({"cutouts.mask": True} if self.masked else {}),
             **({"cutouts.unit": self.unit} if self.unit != "nanomaggy" else {}),
             **({} if cutouts.aperture_correction else {"cutouts.aperture_correction": False}),
         }
@@ -222,26 +223,27 @@ class CutoutsStage(Stage):
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
         if self.from_stored:
             return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
-        files = plan.size("frame") * bands
-        fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
-        file_bytes = self._file_bytes(plan)
+        each, file_bytes = self._files(plan)
+        planes = 1 + (self.section.ivar and self.reader.sky_shape is None) + self.masked
+        files = plan.size("frame") * each
+        fields = (4 if self.reader.grid.overlap is not None else 2) * planes * field_bytes(self.reader, bands)
         read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
         cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
         return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)
 
-    def _file_bytes(self, plan: Plan) -> int:
-        """Estimate a file's size: that of a few in a folder, else what the reader says."""
+    def _files(self, plan: Plan) -> tuple[int, int]:
+        """Estimate how many files a field has, and their size: that of a few in a folder, else what the reader says."""
         names, archive = self.context.origin.field, self.context.origin.archive
         rows = np.unique(np.linspace(0, plan.size("frame") - 1, FIELDS_SEEN).astype(int)).clip(0).tolist()
-        files = []
+        files: list[tuple[str, ...]] = []
         with suppress(ReaderError), reader_of(archive.survey, "the names of its files"):  # the run says which
             for row in rows[: plan.size("frame")]:
                 field = tuple(plan.fields[name][row].as_py() for name in names)
-                files += [
-                    (self.reader.path(field, band), *self.reader.other_paths(field, band, remote=False))
-                    for band in self.bands
-                ]
-        return mean_size(archive.root, files) or self.reader.file_bytes
+                for band in self.bands:
+                    files.append((self.reader.path(field, band), *self.reader.other_paths(field, band, remote=False)))
+                    files += self.reader.beside(field, band, sky=self.section.ivar)
+        each = max(len(files) // len(rows), len(self.bands))
+        return each, mean_size(archive.root, files) or self.reader.file_bytes
 
     def _share_read(self, plan: Plan) -> float:
         """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""

@@ -57,6 +57,9 @@ class Reader:
     def other_paths(self, field, band, *, remote):
         return (f"{field[-1]}-{band}.bz2",)
 
+    def beside(self, field, band, *, sky):
+        return ()
+
     def read(self, raw, field, band, *, sky):
         self.asked.append((field[-1], band))
         if not raw.isdigit():

@@ -250,5 +250,10 @@ def test_files_of_a_folder_are_estimated_by_the_sizes_of_a_few_and_others_by_a_u
         for made in (job(catalog, root, tmp_path / "out") for root in (tmp_path, "https://host.invalid"))
     )
     assert (seen.files, seen.fetch_bytes) == (2, size)
+    keys = {"noise": "ivar", "noise_hdu": "1", "mask_path": "mask.fits", "mask_bits": "all"}
+    beside = make_stages(job(catalog, tmp_path, tmp_path / "out", **keys))[0].cost(
+        make_plan(job(catalog, tmp_path, tmp_path / "out", **keys))
+    )
+    assert beside.files == 4
     assert unseen.fetch_bytes == 2 * 11_000_000
     assert seen.cpu_seconds < unseen.cpu_seconds
