@@ -31,7 +31,8 @@ WITH: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "detections": ("a table `[catalog.detect.rule]`", RULE, DETECT),
 }
-"""Stages, of any or of one survey, with more variables by certain keys: in words, and the job's tables with and without."""
+"""Stages, of all surveys or one, that have more variables with certain keys: in words, and the job's tables with and
+without these."""
 
 _MODEL = {"kind": "any", "variant": "any", "recipe": Recipe(product="spectra", variables=("flux",), shape=(1,))}
 MODELS = {

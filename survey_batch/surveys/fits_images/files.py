@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 
 from survey_batch.archive.fits_compressed import check_tiles
 from survey_batch.archive.fits_headers import check_columns
-from survey_batch.archive.fits_units import extensions, primary_unit
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.wording import counted
@@ -34,7 +34,7 @@ MJD = 2400000.5
 Hdu = Any
 
 
-def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) -> Frame:
+def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None, *, tiles: bool = True) -> Frame:
     """Read an image.
 
     Parameters
@@ -43,9 +43,11 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
         The file, which may be packed by fpack but not by gzip.
     hdu
         Name (`SCI`, or `SCI,2` for the second of this name) or number of the HDU, from 0; "" for the first that holds
-        an image of two dimensions.
+        an image of two dimensions. Number 0 is also the image that fpack has moved from there to HDU 1.
     unit, zero_point
         As in the job's table `[archive]`.
+    tiles
+        Whether numbers of HDUs are those of a file packed by fpack, if it is one, as its name says so.
 
     Returns
     -------
@@ -57,7 +59,7 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
     UnreadableError
         Not FITS, cut short, no such HDU, no image, no celestial WCS, or no known unit.
     """
-    with opened(raw, hdu) as found:
+    with opened(raw, hdu, tiles=tiles) as found:
         header = found.header
         factor = factor_of(header, unit, zero_point)
         wcs = read_wcs(header, found.file)
@@ -80,8 +82,10 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened(raw: bytes, hdu: str, key: str = "hdu") -> Iterator[Opened]:
+def opened(raw: bytes, hdu: str, key: str = "hdu", *, tiles: bool = True) -> Iterator[Opened]:
     """Open a file and find an image in it, whose header is safe to follow; `key` is the job's that names its HDU.
+
+    Other parameters are those of `read_image`.
 
     Raises
     ------
@@ -97,9 +101,25 @@ def opened(raw: bytes, hdu: str, key: str = "hdu") -> Iterator[Opened]:
         quiet(),
         fits.open(io.BytesIO(raw), memmap=False, lazy_load_hdus=False) as file,
     ):
-        found = chosen(file, hdu, key)
+        found = chosen(file, where_packed(units, hdu, tiles=tiles), key)
         check_tiles(units[file.index(found)])
         yield Opened(file, found)
+
+
+def where_packed(units: Sequence[Unit], hdu: str, *, tiles: bool) -> str:
+    """Return the HDU in a file, where fpack may have packed the primary image, and so moved all images by one.
+
+    The card ZSIMPLE says that it did (FITS standard 4.0, section 10.1.2).
+    """
+    moved = len(units) > 1 and units[1].value("ZSIMPLE") == "T"
+    if not moved or not hdu.isdecimal():
+        return hdu
+    if int(hdu) and len(units) > int(hdu) + 1 and not tiles:
+        raise UnreadableError(
+            f"it is packed by fpack, which moves images by one HDU, so number {hdu} is in doubt: give the HDU's name, "
+            "or a path that ends in .fz and numbers of the packed file"
+        )
+    return hdu if int(hdu) else "1"
 
 
 def pixels_of(found: Opened) -> Any:

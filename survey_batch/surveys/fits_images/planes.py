@@ -19,14 +19,14 @@ OWN = (1 << (LAST_BIT + 1)) - 1
 """All bits that a mask may have."""
 
 
-def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise) -> Frame:
+def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise, *, tiles: bool = True) -> Frame:
     """Give a frame the inverse variance of its pixels.
 
     Parameters
     ----------
     frame
         Its calibration turns the unit of the image's file into that of the product.
-    raw, hdu
+    raw, hdu, tiles
         File and HDU of the noise, as for `files.read_image`.
     noise
         What the pixels of the noise are, in units of the image's file.
@@ -41,7 +41,7 @@ def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise) -> Frame:
     UnreadableError
         As of `files.read_image`, or the image has another shape.
     """
-    with opened(raw, hdu, "noise_hdu") as found:
+    with opened(raw, hdu, "noise_hdu", tiles=tiles) as found:
         pixels = linear(_alike(pixels_of(found), frame, "noise"), found.header)
     with np.errstate(all="ignore"):
         ivar = _inverse_variance(pixels.astype(np.float32), noise) / frame.calibration[0] ** 2
@@ -57,12 +57,12 @@ def _inverse_variance(pixels: F4, noise: Noise) -> F4:
     return np.where(pixels > 0, one / pixels**2, np.float32(0))
 
 
-def with_mask(frame: Frame, raw: bytes, hdu: str, bits: Bits) -> Frame:
+def with_mask(frame: Frame, raw: bytes, hdu: str, bits: Bits, *, tiles: bool = True) -> Frame:
     """Give a frame its mask, with the bits that are bad alone.
 
     Parameters
     ----------
-    frame, raw, hdu
+    frame, raw, hdu, tiles
         As of `with_noise`.
     bits
         Bits that are bad, or all that are set.
@@ -72,7 +72,7 @@ def with_mask(frame: Frame, raw: bytes, hdu: str, bits: Bits) -> Frame:
     UnreadableError
         As of `with_noise`, or the pixels are no whole numbers, or have bits that the product cannot hold.
     """
-    with opened(raw, hdu, "mask_hdu") as found:
+    with opened(raw, hdu, "mask_hdu", tiles=tiles) as found:
         pixels = _alike(pixels_of(found), frame, "mask")
     nothing = np.zeros(pixels.shape, bool)
     if pixels.dtype.kind == "f":  # integers with a scale, or with a number that stands for nothing

@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterator
 from typing import cast
 
-from survey_batch.archive.spellings import spellings
+from survey_batch.archive.spellings import spellings_of_image
 from survey_batch.config.sections.archive import ArchiveSection
 from survey_batch.images.frame import Frame, FrameGrid
 from survey_batch.images.reader import Field, ImageReader
@@ -49,7 +49,7 @@ class FitsFrames(ImageReader):
 
     def other_paths(self, field: Field, band: str, *, remote: bool) -> tuple[str, ...]:  # noqa: ARG002
         """Return the path of the same file packed otherwise."""
-        return _names(self.path(field, band))[1:]
+        return spellings_of_image(self.path(field, band))[1:]
 
     def place(self, field: Field, band: str) -> str:
         """Name the image in its file."""
@@ -57,13 +57,14 @@ class FitsFrames(ImageReader):
 
     def read(self, raw: bytes, field: Field, band: str, *, sky: bool) -> Frame:
         """Read an image with its WCS, in the unit of the job, and what its own file holds beside it."""
-        frame = read_image(raw, self._written(field[1], band), self.section.unit, self.section.zero_point)
-        return self._with_planes(frame, raw, self.path(field, band), field, band, noise=sky)
+        path, hdu = (self._written(text, band) for text in field[:2])
+        frame = read_image(raw, hdu, self.section.unit, self.section.zero_point, tiles=_says_tiles(path))
+        return self._with_planes(frame, raw, path, field, band, noise=sky)
 
     def beside(self, field: Field, band: str, *, sky: bool) -> tuple[tuple[str, ...], ...]:
         """Return the names of the files of the noise and the mask, where they are not in the image's own."""
         paths = [path for plane, path, _ in self._planes(field, band) if sky or plane != "noise"]
-        return tuple(_names(path) for path in dict.fromkeys(paths) if path != self.path(field, band))
+        return tuple(spellings_of_image(path) for path in dict.fromkeys(paths) if path != self.path(field, band))
 
     def read_beside(self, frame: Frame, raw: bytes, path: str, field: Field, band: str, *, sky: bool) -> Frame:
         """Give an image the noise or the mask that another file holds."""
@@ -78,10 +79,11 @@ class FitsFrames(ImageReader):
         for plane, path, hdu in self._planes(field, band):
             if path != file:
                 continue
+            tiles = _says_tiles(path)
             if plane == "mask" and self.section.mask_bits is not None:
-                frame = with_mask(frame, raw, hdu, self.section.mask_bits)
+                frame = with_mask(frame, raw, hdu, self.section.mask_bits, tiles=tiles)
             elif noise and self.section.noise is not None:
-                frame = with_noise(frame, raw, hdu, self.section.noise)
+                frame = with_noise(frame, raw, hdu, self.section.noise, tiles=tiles)
         return frame
 
     def file_name(self, field: Field) -> str:
@@ -96,6 +98,6 @@ class FitsFrames(ImageReader):
         return text.replace(f"{{{BAND}}}", self.section.filters.get(band, band))
 
 
-def _names(path: str) -> tuple[str, ...]:
-    """Return all names of a file; that of one packed by fpack says so."""
-    return (path,) if path.lower().endswith(".fz") else spellings(path)
+def _says_tiles(path: str) -> bool:
+    """Tell whether the name of a file says that its images are packed in tiles."""
+    return len(spellings_of_image(path)) == 1
