@@ -1,10 +1,11 @@
 """The seam between the stages that work on frames and a survey's files."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol
 
 from survey_batch.config.file_reader import FileReader
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.images.frame import AnyWcs, Frame, FrameGrid, FrameTop
 from survey_batch.images.ivar import Ccd
 
@@ -50,6 +51,9 @@ class ImageReader(FileReader):
         Names and values of the bits of `Frame.mask`, from `1 << 0` to `1 << 28`; None if frames have no mask.
     noise_key : str
         Key of the job that would make the noise known; "" if there is none.
+    stitches : bool
+        Whether windows beyond the edge of a frame are filled from the frames that `covering` finds, where these lie on
+        the same pixel grid. Fields with numbers along a strip (`grid.overlap`) need no such search.
     """
 
     bands: ClassVar[str]
@@ -61,6 +65,7 @@ class ImageReader(FileReader):
     corrects: ClassVar[bool] = True
     mask_bits: Mapping[str, int] | None = None
     noise_key: ClassVar[str] = ""
+    stitches: bool = False
 
     @abstractmethod
     def path(self, field: Field, band: str) -> str:
@@ -141,6 +146,13 @@ class ImageReader(FileReader):
     def beyond(self, field: Field, step: int) -> Field:
         """Return the field that lies some steps further along the strip; neighbours differ in their last number."""
         return (*field[:-1], field[-1] + step)
+
+    def covering(self, ra: F8, dec: F8, middle: tuple[float, float]) -> Iterator[tuple[float, Field, Flags]]:
+        """Yield the fields that cover some positions [deg], with their distance from `middle` and which positions.
+
+        The distances order fields; their unit does not matter. Asked only of a reader that `stitches`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define covering")
 
     def file_name(self, field: Field) -> str:
         """Name a field in ids and files."""

@@ -47,7 +47,7 @@ class Span(NamedTuple):
         """Select windows."""
         return Span(self.position[selection], self.start[selection], self.first[selection], self.inside[selection])
 
-    def moved(self, pixels: int) -> "Span":
+    def moved(self, pixels: "I8 | int") -> "Span":
         """Move the origin of the pixel count."""
         return Span(self.position + pixels, self.start + pixels, self.first + pixels, self.inside)
 

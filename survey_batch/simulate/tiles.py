@@ -18,6 +18,8 @@ PIXEL = 0.262 / 3600
 """Degrees on a side of a pixel, as of the Legacy Surveys."""
 OVERLAP = 40
 """Columns of a tile that are also on the next one."""
+CELL = 32
+"""Successive tiles that lie on one pixel grid, as those of a projection cell of Pan-STARRS."""
 WEST, DEC = 150.0, 2.0
 """Middle of the first tile [deg]."""
 SEEING = {"g": 2.4, "r": 2.1, "z": 1.9}
@@ -105,9 +107,10 @@ def simulate_tiles(
 
 
 def _wcs(number: int, shape: tuple[int, int]) -> FrameWcs:
-    """Return the WCS of a tile: each lies west of the one before."""
-    ra = WEST - number * (shape[1] - OVERLAP) * PIXEL / np.cos(np.radians(DEC))
-    crpix = np.array([(shape[1] + 1) / 2, (shape[0] + 1) / 2])
+    """Return the WCS of a tile: each lies west of the one before, and those of a cell on one pixel grid."""
+    cell, step = number // CELL, shape[1] - OVERLAP
+    ra = WEST - cell * CELL * step * PIXEL / np.cos(np.radians(DEC))
+    crpix = np.array([(shape[1] + 1) / 2 - number % CELL * step, (shape[0] + 1) / 2])
     return FrameWcs(np.array([ra % 360, DEC]), crpix, np.array([[-PIXEL, 0.0], [0.0, PIXEL]]))
 
 

@@ -20,7 +20,7 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames, check_bands
+from survey_batch.stages.frame_source import TIME, ArchiveFrames, check_bands, fields_in_memory
 from survey_batch.stages.frames import (
     STORE_CPU_SECONDS,
     correction_variables,
@@ -30,6 +30,7 @@ from survey_batch.stages.frames import (
     time_variable,
     wcs_variables,
 )
+from survey_batch.stages.stored_frames import Frames, StoredFrames
 from survey_batch.store.products import earlier_version, open_group, product_exists, product_url
 from survey_batch.store.schema import Variable
 
@@ -47,6 +48,8 @@ BLOCK_SHARE = 0.15
 
 FIELDS_SEEN = 3
 """Fields whose files' sizes stand for all."""
+
+BEYOND = "files of other fields that supply pixels beyond its edge, separated by blanks"
 
 COUNTED = "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel"
 GIVEN = "of the archive's own noise; 0 where there is no pixel, and where one is masked"
@@ -176,9 +179,13 @@ class CutoutsStage(Stage):
         origin = self.context.origin
         if self.reader.grid.overlap is None:
             texts = {name: f"{name} of the field that supplies the pixels" for name in origin.field}
-            return tuple(
-                Variable(f"source_{name}", ("object",), key_type(origin.survey, name), {"long_name": text})
-                for name, text in texts.items()
+            beyond = Variable("source_beyond", ("object",), "string", {"long_name": BEYOND})
+            return (
+                *(beyond,) * self.reader.stitches,
+                *(
+                    Variable(f"source_{name}", ("object",), key_type(origin.survey, name), {"long_name": text})
+                    for name, text in texts.items()
+                ),
             )
         return tuple(Variable(name, ("object",), "i4", {"long_name": text}) for name, text in FIELDS.items())
 
@@ -211,7 +218,7 @@ class CutoutsStage(Stage):
         cutting = Cutting(self.section, self._source())
         return cutting.block(self.context.origin.field, rows, self.empty_block(len(rows["ra"])))
 
-    def _source(self) -> ArchiveFrames | StoredFrames:
+    def _source(self) -> Frames:
         whole = self.section.whole_frames or self.masked
         archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=whole)
         return StoredFrames(self.context.output, archive) if self.from_stored else archive
@@ -226,7 +233,7 @@ class CutoutsStage(Stage):
         each, file_bytes = self._files(plan)
         planes = 1 + (self.section.ivar and self.reader.sky_shape is None) + self.masked
         files = plan.size("frame") * each
-        fields = (4 if self.reader.grid.overlap is not None else 2) * planes * field_bytes(self.reader, bands)
+        fields = (fields_in_memory(self.reader) + 1) * planes * field_bytes(self.reader, bands)
         read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
         cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
         return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)

@@ -6,6 +6,7 @@ from typing import cast
 
 from survey_batch.archive.spellings import spellings_of_image
 from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.core.arrays import F8, Flags
 from survey_batch.images.frame import Frame, FrameGrid
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.surveys.fits_images.files import read_image
@@ -42,6 +43,19 @@ class FitsFrames(ImageReader):
     def knows_noise(self) -> bool:
         """Whether the job says where the noise is."""
         return self.section.noise is not None
+
+    @property
+    def stitches(self) -> bool:  # type: ignore[override]
+        """Whether there is a list of images, in which others are found."""
+        return self.section.tiles is not None
+
+    def covering(self, ra: F8, dec: F8, middle: tuple[float, float]) -> Iterator[tuple[float, Field, Flags]]:
+        """Find images in the list."""
+        from survey_batch.surveys.fits_images.tiles import read_tiles  # it takes a search tree, which few jobs need
+
+        tiles = read_tiles(self.section)
+        for distance, index, covers in tiles.around(ra, dec, middle):
+            yield distance, tuple(tiles.key[name][index].as_py() or "" for name in self.section.key), covers
 
     def path(self, field: Field, band: str) -> str:
         """Return the path of an image's file."""

@@ -73,6 +73,11 @@ class FitsImages(Survey):
         """Name the keys that decide where to look for files."""
         return "archive.root, archive.path, archive.hdu and archive.filters"
 
+    def settings(self, archive: ArchiveSection) -> dict[str, object]:
+        """Return the keys of `[archive]` that affect values; a list of images lets cutouts be stitched."""
+        stitched = {"archive.tiles": "stitched"} if _own(archive).tiles else {}
+        return {**super().settings(archive), **stitched}
+
     def key_of(self, archive: ArchiveSection) -> tuple[KeyColumn, ...]:
         """Return the columns that name a tile, with its noise and its mask if the job has them."""
         return tuple(column for column in self.key if column.name in _own(archive).key)
