@@ -82,7 +82,7 @@ class Footprint:
         return found
 
     def around(self, ra: F8, dec: F8, middle: tuple[float, float]) -> Iterator[tuple[float, int, Flags]]:
-        """Yield the fields that cover some of these positions [deg], by how far their middles are from another.
+        """Yield the fields that cover some of these positions [deg], with the distance of their middles from another.
 
         Yields
         ------
