@@ -211,6 +211,6 @@ def _of_file(path: Path, hdu: str, *, tiles: bool) -> F8:
 
 
 def _unpacked(path: Path) -> BinaryIO:
-    if path.name.lower().endswith((".gz", ".bz2")):
+    if path.name.lower().endswith((".gz", ".bz2", ".xz")):
         return BytesIO(decompress(path.read_bytes(), ImageReader.ceiling))
     return path.open("rb")
