@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
 from survey_batch.core.status import Status
@@ -16,6 +14,7 @@ from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES
 from survey_batch.stages.frame_view import Bands, FrameError
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored
+from survey_batch.store.shard_parts import read_part
 
 ERROR_OF: dict[int, type[FrameError]] = {
     Status.NOT_FOUND: NotFoundError,
@@ -56,9 +55,8 @@ class StoredFrame:
 
     def _read(self, name: str, *part: slice) -> F4:
         group = open_group(self.output, "frames", fresh=False)
-        where: tuple[int | slice, ...] = (self.index, self.band, *part)
         with damage_told(group, [name], slice(self.index, self.index + 1)):
-            return np.asarray(stored(group, name)[where])
+            return read_part(stored(group, name), self.index, self.band, *part)
 
 
 class StoredFrames:
