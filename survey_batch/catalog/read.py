@@ -22,7 +22,8 @@ from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.catalog.values import one_array
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
-from survey_batch.config.survey import Survey, find_survey
+from survey_batch.config.key_columns import KeyColumn
+from survey_batch.config.survey import find_survey
 from survey_batch.core.arrays import Flags
 from survey_batch.core.cores import on_cores
 from survey_batch.core.errors import ConfigurationError
@@ -99,7 +100,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         objects.put("split", split_objects(objects, section.split))
     for note in objects.notes:
         logger.info("%s: %s", section.path, note)
-    table = _table(objects, find_survey(archive.survey))
+    table = _table(objects, find_survey(archive.survey).key_of(archive))
     table = table.replace_schema_metadata(how_chosen(section, sum(objects.counts.steps["in file"].values())))
     return Catalog(table, tuple(objects.notes), objects.counts)
 
@@ -212,8 +213,8 @@ def _first_problem(objects: Objects) -> str:
     return f"row {row}: {objects.reasons[row]}"
 
 
-def _table(objects: Objects, survey: Survey) -> pa.Table:
-    names = [name for name in (*_COLUMNS, *(column.name for column in survey.key)) if name != "problem"]
+def _table(objects: Objects, key: Sequence[KeyColumn]) -> pa.Table:
+    names = [name for name in (*_COLUMNS, *(column.name for column in key)) if name != "problem"]
 
     def made(first: int) -> pa.Table:
         part = objects.table.slice(first, SLICE_ROWS)

@@ -91,6 +91,11 @@ class Frame:
     mjd_tai: float = math.nan
     """Time of the observation: modified Julian date in atomic time (TAI), NaN if the file does not say; what moment it
     is, `ImageReader.time` says."""
+    ivar: npt.NDArray[np.float32] | None = None
+    """(y, x): inverse variance of the image, 0 where it is not known; None if it follows from the sky, or was not asked
+    for."""
+    mask: npt.NDArray[np.int32] | None = None
+    """(y, x): bits of `ImageReader.mask_bits`, each a reason not to use a pixel; None if there is no mask."""
 
 
 @dataclass(frozen=True, eq=False)

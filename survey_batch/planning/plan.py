@@ -212,7 +212,7 @@ def plan_fields(job: Job) -> Plan:
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
     step("laying out the work")
-    held, names = held_rows(job.output), list(job.survey.field)
+    held, names = held_rows(job.output), list(job.survey.field_of(job.archive))
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
     try:
         objects = _held_first(objects, held)

@@ -14,15 +14,15 @@ from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs, Sky
 from survey_batch.planning.stored import store_table
-from survey_batch.stages import frame_source, frame_view
+from survey_batch.stages import frame_view, stored_frames
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
     FIELDS_IN_MEMORY,
     SKY_VARIABLES,
     ArchiveFrames,
-    StoredFrames,
 )
 from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
+from survey_batch.stages.stored_frames import StoredFrame, StoredFrames
 from survey_batch.store.products import create_product, write_shard
 from survey_batch.store.schema import Schema, Shard, Variable
 
@@ -45,7 +45,7 @@ def frame(number, sky=True):
 class Reader:
     """A reader of files that hold the number of their field."""
 
-    fits, ceiling, corrects = False, 1000, True
+    fits, ceiling, corrects, stitches = False, 1000, True, False
     grid = FrameGrid(ROWS, COLUMNS, overlap=1)
 
     def __init__(self):
@@ -56,6 +56,9 @@ class Reader:
 
     def other_paths(self, field, band, *, remote):
         return (f"{field[-1]}-{band}.bz2",)
+
+    def beside(self, field, band, *, sky):
+        return ()
 
     def read(self, raw, field, band, *, sky):
         self.asked.append((field[-1], band))
@@ -193,12 +196,12 @@ def stored(source, tmp_path):
 
 
 def test_what_the_product_says_of_a_field_is_read_once_and_its_pixels_when_asked_for(stored, monkeypatch):
-    read, fields = frame_source.read_rows, []
-    monkeypatch.setattr(frame_source, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
+    read, fields = stored_frames.read_rows, []
+    monkeypatch.setattr(stored_frames, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
     first = [stored.load((number,), ALL) for number in STATUSES]
     assert [stored.load((number,), ALL) for number in STATUSES] == first
     assert len(fields) == len(STATUSES)
-    assert {type(one) for bands in first for one in bands.values()} > {frame_source.StoredFrame}
+    assert {type(one) for bands in first for one in bands.values()} > {StoredFrame}
 
 
 def test_a_stored_frame_is_the_archive_s(stored, source):

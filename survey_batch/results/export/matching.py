@@ -76,7 +76,7 @@ def _as_planned(job: Job, section: CatalogSection, opened: Opened) -> Matched | 
     """
     rows, plan_rows, place, chosen_as = _order(job.output)
     every = section.duplicates is None and section.sample is None
-    names = ["object_id"] if "object_id" in opened.names else [column.name for column in job.survey.key]
+    names = ["object_id"] if "object_id" in opened.names else [column.name for column in job.survey.key_of(job.archive)]
     in_file = compared = 0
 
     def read() -> Iterator[pa.Table]:
