@@ -4,9 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.rows import Codes, chosen_rows, count_up, number_type, order_by, spans, taken
@@ -59,6 +56,9 @@ def both_known(ra: F8, dec: F8) -> Flags:
 
 def _linked(order: Codes, ra: F8, dec: F8, radius_arcsec: float) -> tuple[Codes, int]:
     """Number the connected components of rows in the order of declination; return also how many there are."""
+    from scipy.sparse import coo_array  # few jobs look for stars, and each would wait half a second for these
+    from scipy.sparse.csgraph import connected_components
+
     first = room(len(order), number_type(len(order)))  # of each row, the first row of its component
     for part in spans(len(order)):
         first[part] = count_up(part, first.dtype)
@@ -84,6 +84,8 @@ def _pairs(order: Codes, ra: F8, dec: F8, radius_arcsec: float, small: "np.dtype
     Each strip is searched with the rows beyond its end that can still be near it: two rows are at least as far apart as
     their declinations are.
     """
+    from scipy.spatial import cKDTree  # as above
+
     reach = radius_arcsec / 3600 * (1 + 1e-6) + 1e-9  # more than rounding takes away
     for begin in range(0, len(order), STRIP_ROWS):
         end = min(begin + STRIP_ROWS, len(order))
