@@ -124,10 +124,12 @@ class PCA:
             raise ConfigurationError(f"spectral_features.components is {components}, but spectra have {size} pixels")
         covariance, _ = dtpttr(size, moments.outer / (moments.count - 1))
         total = np.trace(covariance)
+        few = min(components, moments.count - 1)  # others have no variance, and to look for them would take longest
+        variance, vectors = np.zeros(components), np.zeros((components, size))
         with one_thread():
-            variance, vectors = _largest(covariance, components)
-        variance, vectors = np.maximum(variance[::-1], 0), vectors.T[::-1]
-        real = (variance > SMALLEST_VARIANCE * variance[0]) & (np.arange(components) < moments.count - 1)
+            values, found = _largest(covariance, few)
+        variance[:few], vectors[:few] = np.maximum(values[::-1], 0), found.T[::-1]
+        real = variance > SMALLEST_VARIANCE * variance[0]
         largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1, keepdims=True), axis=1)
         variance = np.where(real, variance, 0)
         ratio = variance / total if total > 0 else np.zeros(components)
