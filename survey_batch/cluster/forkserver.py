@@ -30,7 +30,7 @@ HASH_SEED = {"PYTHONHASHSEED": "6640"}
 def begin_early(job: "Job") -> None:
     """Begin the process that workers of this machine are copies of, with what the job needs; do not wait for it.
 
-    It imports on a core of its own while this process goes on to import what it needs itself. It ends with this process.
+    It imports on another core while this process imports what it needs itself, and ends with this process.
     """
     if sys.platform == "linux" and job.cluster.kind == "local":
         kinds = [job.kinds[name].make for name in job.stages if name in job.kinds]
