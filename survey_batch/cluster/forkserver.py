@@ -17,7 +17,10 @@ from survey_batch.core.environment import WORKER_ENVIRONMENT
 if TYPE_CHECKING:
     from survey_batch.config.job import Job
 
-BEFORE = ("distributed", "distributed.http.worker.prometheus", "scipy.linalg", "survey_batch.execution.engine")
+BEFORE = (
+    *("distributed", "distributed.http.worker.prometheus", "scipy.linalg", "scipy.sparse.linalg"),
+    "survey_batch.execution.engine",
+)
 """Modules that all workers need at the start. Machine learning is left out: its libraries start threads, which a copy
 of a process does not have. Random numbers are safe: Python and Dask seed them anew in each copy."""
 STAGES = ("survey_batch.stages.cutouts", "survey_batch.stages.spectral_features")
