@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA as REFERENCE
 from sklearn.decomposition import IncrementalPCA
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments
+from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments, _largest
 
 ROWS = np.random.default_rng(2).normal(1, 1, (90, 30)) @ np.diag(np.linspace(3, 0.1, 30))
 
