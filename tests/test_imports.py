@@ -32,6 +32,9 @@ def test_importing_loads_nothing_heavy(module):
         ("survey_batch.cluster.local, survey_batch.execution.runner", "scipy astropy bokeh aiohttp"),
         ("survey_batch.stages.spectra, survey_batch.stages.spectral_features", "scipy astropy aiohttp distributed"),
         pytest.param(
+            "survey_batch.report.build", "scipy.stats astropy bokeh distributed aiohttp", marks=pytest.mark.slow
+        ),
+        pytest.param(
             "survey_batch.stages.cutouts", "scipy.optimize scipy.spatial scipy.signal", marks=pytest.mark.slow
         ),
     ],
