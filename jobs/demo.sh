@@ -26,13 +26,9 @@ survey-batch run    "${images[@]}"
 survey-batch report "${images[@]}"
 survey-batch export "${images[@]}"
 
-echo; echo "== LAMOST: spectra, then a classifier trained on them"
-survey-batch run   "${spectra[@]}" --set 'stages=["spectra"]'
-survey-batch train "${spectra[@]}"
-
-echo; echo "== LAMOST: features and predictions for every object"
+echo; echo "== LAMOST: spectra, a classifier trained on them, then features and predictions for every object"
 survey-batch plan   "${spectra[@]}"
-survey-batch run    "${spectra[@]}"
+survey-batch run    "${spectra[@]}" --train
 survey-batch status "${spectra[@]}"
 survey-batch report "${spectra[@]}"
 survey-batch export "${spectra[@]}"

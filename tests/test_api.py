@@ -1,12 +1,16 @@
 """Every public name is what it says, whatever was imported before it, in scripts, threads and notebooks."""
 
+import inspect
 import pkgutil
 import subprocess
 import sys
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import survey_batch as sb
 
@@ -79,6 +83,59 @@ def test_a_job_may_be_named_by_its_file(tmp_path, name, more):
     for path in (tmp_path / "job.toml", str(tmp_path / "job.toml")):
         with pytest.raises(sb.ConfigurationError, match=r"there is no job file .*job\.toml"):
             getattr(sb, name)(path, *more)
+
+
+OF_ANY_TYPE = (None, 3, [1, 2], Path("not there"), "", b"x", {}, np.ones(3), xr.Dataset(), xr.DataArray([1.0]))
+
+FIRST_ARGUMENTS = {
+    "adopt": ("job.toml", "spectra", "embedding"),
+    "batches": (),
+    "composites": (),
+    "export_model": ("model.onnx",),
+    "features": (),
+    "load_job": (),
+    "make_plan": (),
+    "open": (),
+    "open_product": ("spectra",),
+    "predict": ("model",),
+    "principal_components": (),
+    "run": (),
+    "similar": ("an-id",),
+    "to_fits": (0,),
+    "train": (),
+    "wcs": (0,),
+}
+"""What public functions need besides their first argument."""
+
+
+def test_the_functions_whose_arguments_are_tried_are_all():
+    assert set(FIRST_ARGUMENTS) == {name for name in sb.__all__ if inspect.isfunction(getattr(sb, name))}
+
+
+@pytest.mark.parametrize("name", FIRST_ARGUMENTS)
+def test_a_first_argument_of_any_type_is_told_in_the_package_s_words(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for value in (*OF_ANY_TYPE, tmp_path):
+        with pytest.raises(sb.SurveyBatchError):
+            getattr(sb, name)(value, *FIRST_ARGUMENTS[name])
+
+
+@pytest.mark.parametrize("which", [None, [1, 2], b"x", {}, np.ones(3), xr.Dataset()])
+def test_an_object_is_named_by_its_index_or_its_id(which):
+    cutouts = {name: (("object", "band"), np.ones((3, 1))) for name in ("crval", "crpix", "cd", "flux")}
+    with pytest.raises(sb.ConfigurationError, match="named by its index or its id"):
+        sb.wcs(xr.Dataset(cutouts), which)
+
+
+@pytest.mark.parametrize("size", [None, "a", 1.5, [1], np.ones(3)])
+def test_a_size_of_batches_is_a_whole_number(size):
+    with pytest.raises(sb.ConfigurationError, match="size is .* must be a whole number"):
+        sb.batches(xr.Dataset({"flux": ("object", np.ones(3))}), size)
+
+
+def test_batches_of_no_variable_are_refused():
+    with pytest.raises(sb.ConfigurationError, match="variables is empty"):
+        sb.batches(xr.Dataset({"flux": ("object", np.ones(3))}), 2, [])
 
 
 def test_dir_lists_what_is_public():

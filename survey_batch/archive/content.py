@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from survey_batch.archive.decompress import (
+    PACKED,
     SDSS_CEILING,
     Kind,
     decompress,
@@ -91,7 +92,7 @@ class Content(NamedTuple):
         return f"expected {self.name}, got {inside if kind_of(raw) == 'gzip' else describe(raw)}"
 
 
-FITS = Content("FITS", frozenset({"fits", "gzip", "bz2"}))
+FITS = Content("FITS", frozenset({"fits", "gzip", "bz2", "xz"}))
 ANY = Content("a file of the survey", frozenset())
 """Anything except an empty file or a web page."""
 IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
@@ -104,7 +105,7 @@ def is_complete(raw: bytes) -> bool:
     """Tell whether a file itself shows that no byte is missing: its streams have ended, or its blocks if plain FITS."""
     kind = kind_of(raw)
     try:
-        if kind in ("bz2", "gzip"):
+        if kind in PACKED:
             decompress(raw, SDSS_CEILING)
         elif kind == "fits":
             extensions(primary_unit(raw))

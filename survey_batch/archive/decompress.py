@@ -9,6 +9,7 @@ while it decompresses, and aborts a process that ends meanwhile.
 """
 
 import bz2
+import lzma
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -22,18 +23,32 @@ SDSS_CEILING = 64_000_000
 LAMOST_CEILING = 8_000_000
 """Bytes; forty times the 0.2 MB of a decompressed low-resolution LAMOST spectrum."""
 
-_DAMAGE: tuple[Any, ...] = (OSError, EOFError, ValueError, igzip_lib.IsalError)
-"""What the two decompressors raise."""
+_DAMAGE: tuple[Any, ...] = (OSError, EOFError, ValueError, igzip_lib.IsalError, lzma.LZMAError)
+"""What the decompressors raise."""
 
-Kind = Literal["bz2", "gzip", "fits", "jpeg", "png"]
+Kind = Literal["bz2", "gzip", "xz", "fits", "jpeg", "png"]
 
 _MAGIC: tuple[tuple[bytes, Kind], ...] = (
     (b"BZh", "bz2"),
     (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
     (b"SIMPLE  =", "fits"),
     (b"\xff\xd8\xff", "jpeg"),
     (b"\x89PNG\r\n\x1a\n", "png"),
 )
+
+_UNREAD = {
+    b"PK\x03\x04": "a zip archive",
+    b"\x28\xb5\x2f\xfd": "packed by zstd",
+    b"\x1f\x9d": "packed by compress (.Z)",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x04\x22\x4d\x18": "packed by lz4",
+}
+"""First bytes of packed files that are not read, and what to call them."""
+
+XZ_MEMORY = 256_000_000
+"""Most bytes that the decompressor of xz may take; its highest level needs 65 MB."""
 
 
 def kind_of(raw: bytes) -> Kind | None:
@@ -69,11 +84,13 @@ def describe(raw: bytes) -> str:
     start = raw[:512].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"
+    if packed := next((name for magic, name in _UNREAD.items() if raw.startswith(magic)), None):
+        return f"a file that is {packed} ({len(raw)} bytes): unpack it, or pack it with gzip, bzip2 or xz"
     return f"{len(raw)} bytes that begin with {raw[:12]!r}"
 
 
 def decompress(raw: bytes, ceiling: int, *, plain: bool = False) -> bytes:
-    """Decompress a bzip2 or gzip file of any number of streams; return a plain FITS file as it is.
+    """Decompress a bzip2, gzip or xz file of any number of streams; return a plain FITS file as it is.
 
     Parameters
     ----------
@@ -92,7 +109,7 @@ def decompress(raw: bytes, ceiling: int, *, plain: bool = False) -> bytes:
     Raises
     ------
     UnreadableError
-        Not one of the three kinds, damaged, cut short, or larger than `ceiling`.
+        Not one of these kinds, damaged, cut short, or larger than `ceiling`.
     """
     return Inflater(raw, ceiling, plain=plain).whole()
 
@@ -101,23 +118,23 @@ class Inflater:
     """A file that is decompressed no further than its bytes are asked for; see `decompress` for the parameters.
 
     bzip2 has a checksum for each block, so every byte that is returned has been checked, as long as a block holds no
-    more bytes than its nominal size (long runs of one byte make it hold more). gzip has its one checksum at the end, so
-    such a file is always decompressed whole.
+    more bytes than its nominal size (long runs of one byte make it hold more). gzip and xz have
+    checksums behind what they check, so such files are always decompressed whole.
 
     Raises
     ------
     UnreadableError
-        Not one of the three kinds, or a plain file larger than `ceiling`.
+        Not one of these kinds, or a plain file larger than `ceiling`.
     """
 
     def __init__(self, raw: bytes, ceiling: int, *, plain: bool = False) -> None:
         self._kind, self._ceiling = kind_of(raw), ceiling
         self._rest, self._stream, self._parts, self._length = raw, None, list[bytes](), 0
-        self._ended = self._kind not in _PACKED
+        self._ended = self._kind not in PACKED
         if not self._ended:
             return
         if self._kind != "fits" and not plain:
-            raise UnreadableError(f"expected bzip2, gzip or FITS, found {describe(raw)}")
+            raise UnreadableError(f"expected bzip2, gzip, xz or FITS, found {describe(raw)}")
         if len(raw) > ceiling:
             raise _too_large("FITS", ceiling)
         self._parts, self._length = [raw], len(raw)
@@ -146,7 +163,7 @@ class Inflater:
 
     def _inflate(self, wanted: int) -> None:
         """Decompress some bytes more; zeros may pad the end of the file, anything else there is damage."""
-        name, decompressor = _PACKED[self._kind]
+        name, decompressor = PACKED[self._kind]
         # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
         wanted = min(wanted, self._ceiling + 1 - self._length)
         given = b"" if self._stream else self._rest
@@ -176,9 +193,14 @@ def _gzip_decompressor() -> Any:
     return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
 
 
-_PACKED: Mapping[Kind | None, tuple[str, Callable[[], Any]]] = {
+def _xz_decompressor() -> Any:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, XZ_MEMORY)
+
+
+PACKED: Mapping[Kind | None, tuple[str, Callable[[], Any]]] = {
     "bz2": ("bzip2", bz2.BZ2Decompressor),
     "gzip": ("gzip", _gzip_decompressor),
+    "xz": ("xz", _xz_decompressor),
 }
 """Kinds of compressed files: their names in messages, and their decompressors."""
 

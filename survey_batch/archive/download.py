@@ -264,8 +264,11 @@ class Archive:
 
     def _final_error(self, path: str, error: AttemptError) -> SurveyBatchError:
         attempts = f" ({error.number} attempts)" if error.number > 1 else ""
+        told = f"{self.locate(path)}: {error}{attempts}"
+        if error.error_type is UnreadableError and not self.remote:  # no server is to be asked what it sends
+            return UnreadableError(told)
         advice = _ADVICE[error.error_type].format(located_by=find_survey(self.section.survey).located_by())
-        return error.error_type(f"{self.locate(path)}: {error}{attempts}; {advice}")
+        return error.error_type(f"{told}; {advice}")
 
 
 def _backoff(error: Exception) -> bool | float:

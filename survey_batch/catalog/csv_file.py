@@ -63,17 +63,17 @@ def _read(location: Location, header: Header, encoding: str, names: Sequence[str
     """Read columns as text, block by block, and always the first column: it reveals comments and second tables."""
     column_index = {name: header.names.index(name) for name in names}
     wanted = [f"f{index}" for index in sorted({0, *column_index.values()})]
-    misfits = _Misfits(header, location.url)
+    misfits, formulas = _Misfits(header, location.url), set[str]()
     try:
         with location.open() as file:
             for batch in _open(file, header, encoding, wanted, misfits):
                 rows = misfits.put_back(pa.Table.from_batches([batch]))
                 _refuse_second_table(rows, header, location.url)
-                yield _rows(rows, column_index)
+                yield _rows(rows, column_index, formulas)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise _not_unicode(location.url, error) from error
     nothing = pa.schema([(name, pa.string()) for name in wanted]).empty_table()
-    yield _rows(misfits.put_back(nothing, last=True), column_index)
+    yield _rows(misfits.put_back(nothing, last=True), column_index, formulas)
     misfits.refuse_if_most()
 
 
@@ -103,9 +103,16 @@ def _refuse_second_table(rows: Rows, header: Header, url: str) -> None:
         )
 
 
-def _rows(rows: Rows, column_index: dict[str, int]) -> Rows:
-    table = pa.table({name: rows.table[f"f{index}"] for name, index in column_index.items()})
-    return Rows(table, rows.unreadable, notes=rows.notes)
+def _rows(rows: Rows, column_index: dict[str, int], formulas: set[str]) -> Rows:
+    """Take the columns asked for, without the formula `="123"` in which spreadsheets keep the digits of a number."""
+    columns, notes = {name: rows.table[f"f{index}"] for name, index in column_index.items()}, rows.notes
+    for name, values in columns.items():
+        if pc.any(pc.starts_with(values, '="')).as_py():
+            columns[name] = pc.replace_substring_regex(values, '^="(.*)"$', r"\1")
+            if name not in formulas:
+                notes += (f'column {name!r} holds formulas of a spreadsheet: ="123" is read as 123',)
+            formulas.add(name)
+    return Rows(pa.table(columns), rows.unreadable, notes=notes)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Sou
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 
-_COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+_ZSTD = "zstd"
+_COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": _ZSTD}
 _HEAD_BYTES = 1 << 16
 _IPAC_TYPES = {"", "char", "c", "date", "int", "i", "long", "l", "float", "f", "real", "r", "double", "d"}
 
@@ -27,8 +28,8 @@ def open_source(url: str, choice: Choice = FIRST_TABLE) -> Source:
     ----------
     url
         Path or fsspec URL of a CSV (`,`, `|`, `;` or tab; also ECSV, VizieR's and Excel's), FITS, VOTable, MRT or IPAC
-        file, which may be compressed (gzip, bz2, xz); or of a Parquet file, a folder of Parquet files or a HATS
-        catalogue.
+        file, which may be compressed (gzip, bz2, xz; zstd where zstandard is installed); or of a Parquet file, a
+        folder of Parquet files or a HATS catalogue.
     choice
         Which of several tables to read, and whether to accept a result that was cut off.
 
@@ -87,7 +88,13 @@ def _explained(url: str) -> Iterator[None]:
 def _compression(url: str) -> str | None:
     with fsspec.open(url, "rb") as file:
         head = file.read(8)
-    return next((name for magic, name in _COMPRESSION.items() if head.startswith(magic)), None)
+    found = next((name for magic, name in _COMPRESSION.items() if head.startswith(magic)), None)
+    if found == _ZSTD and found not in fsspec.available_compressions():
+        raise ConfigurationError(
+            f"catalog.path: {url} is packed by zstd, which needs the package zstandard: pip install zstandard, or "
+            "unpack it with zstd -d"
+        )
+    return found
 
 
 def _reader(head: bytes, url: str, choice: Choice) -> Callable[[Location], Source]:

@@ -57,7 +57,6 @@ def _reject_text(draft: Draft, name: Axis, bad: Flags) -> None:
         (r"^[+-]?[\d.]+[dD][+-]?\d+$", "; the exponent needs an E, not a D"),
         (r"^\x{2212}", "; the minus sign needs to be a hyphen"),
         (r"\x{00b0}$", "; leave out the degree sign"),
-        (r'^="', "; it is a formula of a spreadsheet: save the column as plain numbers"),
         ("", ""),
     ):
         looks = np.asarray(pc.fill_null(pc.match_substring_regex(text, pattern), False))

@@ -14,6 +14,7 @@ from survey_batch.archive.fits_headers import check_columns
 from survey_batch.archive.fits_units import extensions, primary_unit
 from survey_batch.catalog.arrays import arrow_array, fits_array
 from survey_batch.catalog.ecsv import described_columns
+from survey_batch.catalog.frames import frame_of_named, header_frame
 from survey_batch.catalog.query_status import check_query_status
 from survey_batch.catalog.source import Choice, Column, Location, Rows, Source, distinct, in_batches, in_one_line
 from survey_batch.core.errors import ConfigurationError, UnreadableError
@@ -47,7 +48,9 @@ def fits_source(location: Location, choice: Choice) -> Source:
         notes = {number: _rename_repeated(hdu.header) for number, hdu in found.items()}
         titles = {number: (hdu.name, hdu.columns.names) for number, hdu in found.items()}
         table = chosen_table(titles, choice, location.url)
-        columns, passed_over = _fits_columns(found[table], location.url)
+        whole = [hdus[0].header] if hdus[0].header["NAXIS"] == 0 else []  # that of an image is about the image
+        frame = header_frame([found[table].header, *whole])
+        columns, passed_over = _fits_columns(found[table], location.url, frame)
 
     def batches(names: Sequence[str]) -> Iterator[Rows]:
         with _fits_units(location) as hdus:
@@ -91,8 +94,11 @@ def _rename_repeated(header: Any) -> tuple[str, ...]:
     return notes
 
 
-def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM, and no unit unknown to FITS."""
+def _fits_columns(hdu: Any, url: str, frame: str) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """Describe columns by TUNIT and TCOMM, or by astropy's YAML: it writes no TCOMM, and no unit unknown to FITS.
+
+    The frame is that of the table, for columns that state none of their own.
+    """
     row = hdu.columns.dtype
     if not 0 <= row.itemsize <= hdu.header["NAXIS1"]:  # astropy may ask for as much memory as they say
         raise ConfigurationError(
@@ -109,6 +115,7 @@ def _fits_columns(hdu: Any, url: str) -> tuple[tuple[Column, ...], tuple[str, ..
             vector=bool(kind.shape),
             single=kind.base.name in _SINGLE,
             kind=None,
+            frame=told.frame or frame_of_named(column.name, frame),
             description=comment or told.description,
         )
         for column, kind, comment in zip(hdu.columns, kinds, comments, strict=True)

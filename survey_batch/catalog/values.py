@@ -33,10 +33,17 @@ def to_text(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def trimmed(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return text without surrounding blanks, null where the column is; words in `NOTHING` stay."""
+    """Return text without surrounding blanks, null where the column is; words in `NOTHING` stay.
+
+    Truth values are `True` and `False` from every format.
+    """
     array = one_array(column)
     if pa.types.is_floating(array.type):
         array = _floats_to_text(array)
+    if pa.types.is_boolean(array.type):
+        array = pc.if_else(
+            array, "True", "False"
+        )  # as pandas and astropy write them in CSV, where text is kept as it is
     return pc.utf8_trim_whitespace(pc.cast(array, pa.string()))
 
 

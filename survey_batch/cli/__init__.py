@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from survey_batch.cli import completion
+from survey_batch.cli.arguments import VerbCommand
 from survey_batch.cli.frame import USAGE_ERROR, framed
 from survey_batch.cli.output import answer
 from survey_batch.core import interrupt
@@ -72,7 +73,7 @@ def make_app() -> typer.Typer:
     work = (init, simulate, catalog, plan, doctor, run, status, report, export, verify)
     for verb in (*work, train, evaluate, export_model, adopt, similar, psf_stars):
         name = verb.__name__.rsplit(".", 1)[-1]
-        app.command(name.replace("_", "-"))(framed(getattr(verb, name)))
+        app.command(name.replace("_", "-"), cls=VerbCommand)(framed(getattr(verb, name)))
     app.callback()(_common)
     return app
 

@@ -34,10 +34,11 @@ def catalog(
     from survey_batch.catalog.detected import object_catalog
     from survey_batch.catalog.output import summary, summary_rows, write_catalog
     from survey_batch.core.paths import join
+    from survey_batch.training.needs import refused_training
 
     chosen = read_catalog(object_catalog(loaded), loaded.archive)
     paths = write_catalog(chosen, join(output or loaded.output, "catalog"))
-    notes = [*chosen.notes, *_label_hint(object_catalog(loaded), loaded)]
+    notes = [*chosen.notes, *_label_hint(object_catalog(loaded), loaded), *refused_training(loaded)]
     answer.tell({**summary(chosen), **CatalogFiles(files=paths), "notes": notes})
     answer.note(notes)
     answer.show(_table(summary_rows(chosen.counts)), f"wrote {', '.join(paths)}")

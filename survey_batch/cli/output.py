@@ -88,7 +88,7 @@ class Answer:
 
     def note(self, notes: Iterable[str]) -> None:
         """Print notes among the result."""
-        self.show(*(Text.assemble(("note", "yellow"), f" {redacted(note)}") for note in notes))
+        self.show(*(Text.assemble(("note:", "yellow"), f" {redacted(note)}") for note in notes))
 
     def tell(self, facts: Mapping[str, Any]) -> None:
         """Add facts to the result."""

@@ -37,6 +37,7 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
     from survey_batch.preflight.refusals import missing_archive, refuse_overlaps, refuse_what_cannot_work
     from survey_batch.preflight.relabel import find_relabelling
     from survey_batch.stages import make_stages
+    from survey_batch.training.needs import refused_training
 
     refuse_overlaps(wanted)
     awaited = is_awaited(wanted)
@@ -53,8 +54,8 @@ def plan(job: JobFile, overrides: Overrides = None) -> None:
         cost = replace(cost, notes=(*cost.notes, str(relabelling)))
     if elsewhere and (missing := missing_archive(made)):
         cost = replace(cost, notes=(*cost.notes, f"{missing}; it must be one on the machines of the workers"))
-    if awaited:
-        cost = replace(cost, notes=(*cost.notes, _trained_first(wanted)))
+    trained_first = [_trained_first(wanted)] if awaited else []
+    cost = replace(cost, notes=(*cost.notes, *refused_training(wanted), *trained_first))
     answer.tell(cost.as_dict())
     _show(cost, made.job.archive)
     # Objects that are still to be found have no list yet, so products cannot be compared with it.

@@ -24,6 +24,9 @@ _OF_JOBS: tuple[str, ...] = (
     *("tls", "poll_seconds", "pending_seconds", "when_pending", "dashboard", "dashboard_open_to_network", "gres"),
 )
 
+MOST_ON_A_MACHINE = 1024
+"""Most workers of a machine, and threads of a worker: more than any has cores for, and fewer than stop it."""
+
 
 class LocalKind(ClusterKind):
     """Processes of this machine."""
@@ -42,6 +45,14 @@ class LocalKind(ClusterKind):
         from survey_batch.cluster.local import local_cluster
 
         return local_cluster(section)
+
+    def check_file(self, section: ClusterSection) -> None:
+        """Refuse more workers or threads than any machine has."""
+        for name, number in (("workers", section.workers), ("threads", section.threads)):
+            if (number or 0) > MOST_ON_A_MACHINE:
+                raise WrongKeyError(
+                    f"{name} = {number:,} is more than a machine runs: write {MOST_ON_A_MACHINE:,} at most", name
+                )
 
     def findings(self, site: Site, tables: list[Table], folder: str) -> Findings[list[Table]]:  # noqa: ARG002
         """Compare the memory of all workers with the machine's."""

@@ -72,8 +72,20 @@ def explain(error: ErrorDetails, plugged: Plugged = NOTHING) -> tuple[KeyPath, s
     if kind == "too_short":
         return key, f"is {given!r}, but must not be empty"
     if (family := kind.split("_")[0]) in _KINDS and kind.endswith(("_type", "_parsing", "_from_float")):
-        return key, f"is {given!r}, but must be {_KINDS[family]}"
+        return key, f"is {_shown(given)}, but must be {_KINDS[family]}"
     return key, f"is {given!r}; {error['msg'].replace('Input should be', 'must be')}"
+
+
+def without_misspelt(errors: Sequence[ErrorDetails], plugged: Plugged = NOTHING) -> list[ErrorDetails]:
+    """Leave out that a key is missing where an unknown key of its table is that key misspelt."""
+    unknown = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+    meant = [(*table, _nearest(str(name), _allowed(tuple(table), plugged))) for *table, name in unknown]
+    return [error for error in errors if not (error["type"] == "missing" and error["loc"] in meant)]
+
+
+def _shown(given: Any) -> str:
+    """Write a value as TOML has it, as far as that differs in one word."""
+    return repr(given).lower() if isinstance(given, bool) else repr(given)
 
 
 def _said_once(key: KeyPath, reason: str) -> tuple[KeyPath, str]:
@@ -99,8 +111,7 @@ def _needs(key: KeyPath, plugged: Plugged) -> str:
 def _explain_unknown(key: KeyPath, plugged: Plugged) -> str:
     """List the allowed keys, and say where this key may belong."""
     *table, name = key
-    model = model_at(tuple(table), plugged)
-    allowed = [field for field in model.model_fields if table or field != "tables"] if model else []
+    allowed = _allowed(tuple(table), plugged)
     near = _near(str(name), allowed)
     homes = [home for home in _all_keys(Job, plugged) if home.rpartition(".")[2] == name]
     hint = near or (f" (did you mean {' or '.join(homes)}?)" if homes else "")
@@ -109,10 +120,21 @@ def _explain_unknown(key: KeyPath, plugged: Plugged) -> str:
     return f"is not a key of {where}{hint}; allowed: {', '.join(allowed)}"
 
 
-def _near(word: str, allowed: Sequence[str]) -> str:
+def _allowed(table: KeyPath, plugged: Plugged) -> list[str]:
+    """List the keys of a table; of the job file itself without that of the tables of plug-ins."""
+    model = model_at(table, plugged)
+    return [field for field in model.model_fields if table or field != "tables"] if model else []
+
+
+def _nearest(word: str, allowed: Sequence[str]) -> str:
     near = difflib.get_close_matches(word, allowed)
     near.sort(key=lambda other: sorted(other) != sorted(word))  # swapped letters are the commonest mistake
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return near[0] if near else ""
+
+
+def _near(word: str, allowed: Sequence[str]) -> str:
+    near = _nearest(word, allowed)
+    return f" (did you mean {near!r}?)" if near else ""
 
 
 def model_at(key: KeyPath, plugged: Plugged = NOTHING) -> type[BaseModel] | None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from survey_batch.config.explain import Plugged, explain, model_at
+from survey_batch.config.explain import Plugged, explain, model_at, without_misspelt
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training import kind_in
 from survey_batch.config.survey import find_survey
 from survey_batch.config.toml_lines import KeyPath, locate_keys, parse
 from survey_batch.config.unread import unread_in_file
+from survey_batch.core.arguments import PATH, TEXTS, Kind, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.redaction import HIDDEN, secret_in, without_query
 from survey_batch.core.wording import counted
@@ -59,6 +60,7 @@ def expanded(path: str) -> tuple[str, list[str]]:
     return known, sorted(names - set(os.environ))
 
 
+@takes(path=PATH, overrides=TEXTS)
 def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """Read a job file.
 
@@ -89,9 +91,19 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     return draft.validated()
 
 
+JOB = Kind("a job, or the path of its file", lambda value: isinstance(value, Job) or PATH.fits(value))
+OUTPUT = Kind("a job, its output, or its file (.toml)", JOB.fits)
+
+
 def job_of(job: Job | str | PathLike[str]) -> Job:
     """Return a job; one that is named by its file is read."""
     return job if isinstance(job, Job) else load_job(fspath(job))
+
+
+def output_of(job: Job | str | PathLike[str]) -> str:
+    """Return the output of a job, which may be named by its output or by its file (`.toml`)."""
+    output = job.output if isinstance(job, Job) else fspath(job)
+    return load_job(output).output if output.endswith(".toml") else output
 
 
 def _read(path: Path) -> str:
@@ -182,7 +194,7 @@ class _Draft:
         try:
             job = Job.model_validate(data)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
+            for details in without_misspelt(error.errors(include_url=False), self.plugged):
                 self._add(*explain(details, self.plugged))
         else:
             for name, reason in unread_in_file(job, data, self.written, self.overridden).items():

@@ -67,7 +67,8 @@ def _job(job: Job, plan: Plan | None) -> Findings[Estimate | None]:
     if not known.stages:
         yield HERE.skipped("stages", "the job has no stage other than predictions")
         return None
-    return (yield from HERE.look("stages", "correct the job file", stages_fit(HERE, known, plan)))
+    later = [name for name in job.stages if name not in known.stages]
+    return (yield from HERE.look("stages", "correct the job file", stages_fit(HERE, known, plan, later)))
 
 
 def _output(job: Job, plan: Plan | None, cost: Estimate | None) -> Findings[bool]:

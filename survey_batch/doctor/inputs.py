@@ -1,6 +1,7 @@
 """Checks of what goes into a run: the catalogue, the stages with their functions, and the classifier."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -42,8 +43,11 @@ def catalogue_is_readable(site: Site, job: Job) -> Findings[Plan]:
     return plan
 
 
-def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | None]:
-    """Import the user's functions, check that the stages fit together, and find what their workers need."""
+def stages_fit(site: Site, job: Job, plan: Plan | None, later: Sequence[str] = ()) -> Findings[Estimate | None]:
+    """Import the user's functions, check that the stages fit together, and find what their workers need.
+
+    Those that come later wait for a classifier and are only named.
+    """
     if plan is not None:
         job = job.model_copy(update={"frames": plan.job.frames})  # which says whether they are kept
     stages = make_stages(pin_functions(job))
@@ -55,7 +59,8 @@ def stages_fit(site: Site, job: Job, plan: Plan | None) -> Findings[Estimate | N
     growth = find_growth(plan, stages) if plan is not None else None
     phases = dict.fromkeys(group.stored[0].phase for group in groups)
     grown = f"; {growth}" if growth else ""
-    yield site.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}{grown}")
+    waiting = f"; {' and '.join(later)} can be checked once there is a classifier" if later else ""
+    yield site.ok("stages", f"{', '.join(job.stages)} fit together; phases: {', '.join(phases)}{waiting}{grown}")
     if plan is None:
         return None
     cost = estimate(plan if plan.job is job else Plan(job, plan.objects, plan.fields, plan.notes))

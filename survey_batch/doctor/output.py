@@ -21,8 +21,9 @@ from survey_batch.preflight.estimate import Estimate, missing_bytes, nearest_fol
 from survey_batch.preflight.footprint import OTHER_FILES, OTHER_FOLDERS
 from survey_batch.preflight.less_room import less_room
 from survey_batch.preflight.refusals import refuse_overlaps
+from survey_batch.store.disk import telling_of_the_disk
 from survey_batch.store.holder import Holder, is_dead
-from survey_batch.store.lock import holder_of, locked
+from survey_batch.store.lock import holder_of, locked, telling_if_unwritable
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
 
 RENAMES = 200
@@ -58,7 +59,7 @@ def output_can_be_used(site: Site, job: Job) -> Findings[bool]:
 
 def output_works(site: Site, output: str) -> Findings[bool]:
     """Write, replace and lock in the output, as a run does; return whether it can be written."""
-    with scratch_folder(output) as folder:
+    with telling_of_the_disk(output), telling_if_unwritable(output), scratch_folder(output) as folder:
         begun, path, data = time.monotonic(), join(folder, "object"), os.urandom(1024)
         write_bytes(path, data)
         if read_bytes(path) != data:

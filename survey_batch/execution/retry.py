@@ -30,6 +30,8 @@ def statuses_to_retry(names: str | Status | Iterable[str | Status]) -> frozenset
         Lists the names that there are.
     """
     given = names.split(",") if isinstance(names, str) else [names] if isinstance(names, Status) else names
+    if not isinstance(given, Iterable):
+        given = [given]
     words = [name.name.lower() if isinstance(name, Status) else str(name).strip() for name in given]
     right = {status.name.lower(): status for status in RETRIABLE}
     if wrong := [word for word in words if word not in right]:

@@ -6,7 +6,8 @@ from os import PathLike
 from distributed import Client
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import job_of
+from survey_batch.config.jobfile import JOB, job_of
+from survey_batch.core.arguments import takes
 from survey_batch.core.status import Status
 from survey_batch.execution.accounts import Summary
 from survey_batch.execution.plan_runner import Runner
@@ -26,6 +27,7 @@ from survey_batch.store.parts import remove_parts
 from survey_batch.store.products import product_exists
 
 
+@takes(job=JOB)
 def run(
     job: Job | str | PathLike[str],
     progress: LineProgress | None = None,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.core.threads import one_thread
+from survey_batch.core.wording import counted
 from survey_batch.stages.base import fit_groups
 from survey_batch.stages.component_fit import Chosen, Part, Sample, draw_sample, sum_up
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
@@ -21,9 +23,20 @@ BESIDE_SPECTRA = ("status", "split", "object_id")
 
 
 def sum_lazily(stage: SpectralFeaturesStage, ds: "xr.Dataset") -> Any:
-    """Return a Dask object with the sums over all spectra that count; its parts are those of a run with such shards."""
+    """Return a Dask object with the sums over all spectra that count; its parts are those of a run with such shards.
+
+    Raises
+    ------
+    ConfigurationError
+        More components are asked for than there are pixels, or none.
+    """
     import dask
 
+    number, pixels = stage.section.components, stage.wavelength.size
+    if not 1 <= number <= pixels:
+        raise ConfigurationError(
+            f"principal_components: number is {number}, and spectra have {counted(pixels, 'pixel')}: use 1 to {pixels}"
+        )
     sample, merge, summed = _sample_of(stage, ds), dask.delayed(Part.merge), dask.delayed(one_thread()(sum_up))
     edges = np.cumsum([0, *ds.chunksizes.get("object", (ds.sizes["object"],))])
     blocks = [ds.isel(object=slice(*ends)) for ends in pairwise(edges)]

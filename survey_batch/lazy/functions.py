@@ -17,6 +17,7 @@ import numpy as np
 
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.config.sections.models import PredictionsSection
+from survey_batch.core.arguments import DATASET, PATH, WHOLE, takes
 from survey_batch.core.arrays import TEXT
 from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
@@ -41,6 +42,7 @@ DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel", "q
 _OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
 
 
+@takes(cutouts=DATASET)
 def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
     """Make colour images of cutouts.
 
@@ -65,6 +67,7 @@ def composites(cutouts: "xr.Dataset", **settings: Any) -> "xr.Dataset":
     return apply(stage, cutouts, stage.settings())
 
 
+@takes(ds=DATASET)
 def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **settings: Any) -> "xr.Dataset":
     """Measure spectra or cutouts.
 
@@ -115,6 +118,7 @@ def _number_of(components: Any) -> int:
     return int(components.sizes["component"])
 
 
+@takes(spectra=DATASET, number=WHOLE)
 def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: Any) -> "xr.Dataset":
     """Fit principal components to spectra of the training split, or to all if there is none, in one pass.
 
@@ -137,12 +141,13 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import xarray as xr
 
     stage = spectral_stage(spectra, {**settings, "components": number})
-    given = _in_order(spectra[[*stage.input_variables, *_there(spectra, "status", "split", "object_id")]])
+    given = _in_order(_needed(stage, spectra, "status", "split", "object_id"))
     (whole,) = dask.compute(sum_lazily(stage, given))
     fitted = xr.Dataset(dict(stage.fit_end(whole)))
     return finished(fitted, made_from(spectra, {**stage.settings(), BASIS: PCA.stored(fitted).fingerprint}))
 
 
+@takes(ds=DATASET, classifier=PATH, batch=WHOLE)
 def predict(
     ds: "xr.Dataset",
     classifier: str | Path,
@@ -209,15 +214,21 @@ def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Da
     Objects that `status` marks as unusable keep their status and hold NaN, or 0 for integers. The result states that it
     was made with `settings`, if the dataset states how it was made itself.
     """
-    if missing := [name for name in stage.input_variables if name not in ds]:
-        raise ConfigurationError(
-            f"{stage.name} needs variables {list(stage.input_variables)}; the dataset lacks {missing}"
-        )
-    whole = _in_order(ds[[*stage.input_variables, *_there(ds, "status", *_OWN)]])
+    whole = _in_order(_needed(stage, ds, "status", *_OWN))
     own = {name: whole[name].variable for name in _there(whole, *_OWN)}
     given = whole.drop_vars(own)
     made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
     return finished(made.assign_coords(own), made_from(ds, settings))
+
+
+def _needed(stage: Stage, ds: "xr.Dataset", *others: str) -> "xr.Dataset":
+    """Take the variables that a stage works on, and those of the others that are there."""
+    if missing := [name for name in stage.input_variables if name not in ds]:
+        raise ConfigurationError(
+            f"{stage.name} needs variables {list(stage.input_variables)}; the dataset lacks {missing}"
+        )
+    part: xr.Dataset = ds[[*stage.input_variables, *_there(ds, *others)]]
+    return part
 
 
 def _in_order(ds: "xr.Dataset") -> "xr.Dataset":

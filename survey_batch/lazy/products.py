@@ -1,10 +1,11 @@
 """Opening of products for reading, chunked as they are stored."""
 
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import load_job
+from survey_batch.config.jobfile import OUTPUT, output_of
+from survey_batch.core.arguments import TEXT, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import files_in
 from survey_batch.lazy.datasets import finished, is_small_text, made_of
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+@takes(job=OUTPUT, product=TEXT)
 def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """Open a product as a Dask-backed dataset whose chunks are whole shards.
 
@@ -45,9 +47,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """
     import xarray as xr
 
-    output = job.output if isinstance(job, Job) else fspath(job)
-    if output.endswith(".toml"):
-        output = load_job(output).output
+    output = output_of(job)
     url = product_url(output, product)
     try:
         lazy = xr.open_zarr(open_strictly(output, product).store, chunks=None)

@@ -42,7 +42,13 @@ def spectral_stage(spectra: "xr.Dataset", settings: Mapping[str, Any]) -> Spectr
     ConfigurationError
         The wavelengths are not on our grid, or a setting is wrong.
     """
-    wavelength = np.asarray(spectra["wavelength"], np.float64)
+    if "wavelength" not in spectra.variables:
+        raise ConfigurationError(
+            "the dataset has no coordinate 'wavelength': give spectra, as open_product returns them"
+        )
+    wavelength = np.atleast_1d(np.asarray(spectra["wavelength"], np.float64))
+    if not wavelength.size:
+        raise ConfigurationError("the dataset's spectra have no pixel: take a wider range of wavelengths")
     grid = SpectraStage(in_notebook("spectra", _section(made_of(spectra) or {}, wavelength)))
     recipe = valid("spectral_features", SpectralFeaturesSection, settings)
     stage = SpectralFeaturesStage(in_notebook("features", recipe, spectra=grid))
@@ -60,7 +66,17 @@ def _section(made: Mapping[str, Any], wavelength: Array) -> SpectraSection:
     if len(stated) > len(LIMITS) and _same(log_grid(**stated), wavelength):
         return valid("spectra", SpectraSection, stated)
     limits = dict(zip(LIMITS, (wavelength[0] * (1 - MARGIN), wavelength[-1] * (1 + MARGIN)), strict=True))
+    if wavelength.size == 1 and not (stated["step"] == STEP and _is_usual(wavelength)):
+        raise ConfigurationError(
+            f"the dataset's spectra have one pixel, which does not show a step other than {STEP:g} dex: take two pixels"
+        )
     return valid("spectra", SpectraSection, {**limits, "step": step_of(wavelength)})
+
+
+def _is_usual(wavelength: Array) -> bool:
+    """Tell whether wavelengths lie on pixels of the default step."""
+    with np.errstate(all="ignore"):  # they may be anything
+        return _same(10 ** (np.rint(np.log10(wavelength) / STEP) * STEP), wavelength)
 
 
 def _same(ours: Array, theirs: Array) -> bool:

@@ -67,6 +67,8 @@ def _part(part: Mapping[str, Any], sequence: Sequence[str]) -> Iterator[str]:
     for name, one in part.items():
         if isinstance(one, dict) and "confusion" in one:
             yield from _figures(names.get(name, name), one, sequence)
+    if any("against_classifier" in one for one in part.values() if isinstance(one, dict)):
+        yield "McNemar p: how often chance alone makes one differ as much from the first line"
     yield from _probabilistic(first)
     if names:
         yield f"{'of the same class':17} {_with_95(first, 'same_class')}  share of the neighbours"

@@ -88,9 +88,11 @@ def reliability_figure(curves: Curves, title: str = "") -> Figure:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle="--", label="calibrated")
     for (name, curve), color in zip(curves.items(), COLORS, strict=False):
         style = {"marker": "o", "markersize": 4, "capsize": 2, "color": color, "label": name}
-        axes.errorbar(curve["confidence"], curve["accuracy"], curve["error"], **style)
+        accuracy, error = np.asarray(curve["accuracy"]), np.asarray(curve["error"])
+        ends = np.minimum(error, np.clip([accuracy, 1 - accuracy], 0, None))  # no accuracy is below 0 or above 1
+        axes.errorbar(curve["confidence"], accuracy, ends, **style)
         below.vlines(curve["confidence"], 0, curve["count"], color=color, linewidth=4, alpha=0.6)
-    axes.set(xlim=(0, 1.02), ylim=(0, 1.04), title=title)
+    axes.set(xlim=(0, 1.02), ylim=(-0.04, 1.04), title=title)
     axes.set_ylabel("accuracy", fontsize=9)
     below.set(ylim=(0, None))
     below.set_xlabel("confidence", fontsize=9)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from survey_batch.core.arguments import DATASET, TEXTS, WHOLE, takes
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.wording import counted
@@ -34,6 +35,8 @@ class Batches:
             raise ConfigurationError(
                 f"batches: this dataset has no variable {unknown[0]!r} of objects; there are {', '.join(sorted(known))}"
             )
+        if not names:
+            raise ConfigurationError("batches: variables is empty: name one of objects at least")
         if size < 1 or mix < 1:
             raise ConfigurationError(f"batches: size ({size}) and mix ({mix}) are 1 or more")
         self.dataset, self.size, self.shuffle, self.mix, self.seed = ds[names], size, shuffle, mix, seed
@@ -82,6 +85,7 @@ class Batches:
         return {name: part[name].values for name in self.variables}
 
 
+@takes(ds=DATASET, size=WHOLE, variables=TEXTS, mix=WHOLE, seed=WHOLE)
 def batches(
     ds: "xr.Dataset",
     size: int = 256,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from survey_batch.core.arguments import DATASET, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.frame import FrameWcs
 from survey_batch.images.wcs import to_astropy
@@ -19,6 +20,7 @@ FLUX_UNIT = "nanomaggy"
 """BUNIT of cutouts that do not say another unit: 3.631e-6 Jy."""
 
 
+@takes(ds=DATASET)
 def wcs(ds: "xr.Dataset", which: Object, band: str | None = None) -> "WCS":
     """Make the WCS of a cutout.
 
@@ -56,6 +58,7 @@ def _wcs(one: "xr.Dataset", which: Object, band: str | None) -> "WCS":
     return made
 
 
+@takes(ds=DATASET)
 def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
     """Make a FITS file of a cutout: one image extension a band, each with its WCS, as DS9 and others read it.
 

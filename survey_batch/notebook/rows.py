@@ -63,6 +63,12 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         return int(found[0])
     if not size:
         raise ConfigurationError("this dataset has no objects")
+    try:
+        which = int(which)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"an object is named by its index or its id (text), not by a value of type {type(which).__name__}"
+        ) from error
     if not -size <= which < size:
         raise ConfigurationError(
             f"object {which}: this dataset has the objects 0 to {size - 1}; an id is given as text: {str(which)!r}"

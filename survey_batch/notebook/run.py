@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from os import PathLike, fspath
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import load_job
+from survey_batch.config.jobfile import OUTPUT, output_of
+from survey_batch.core.arguments import takes
 from survey_batch.core.display import html_table
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.redaction import redacted
@@ -201,6 +202,7 @@ class Run:
         return html_table(str(status.job["name"]), rows)
 
 
+@takes(output=OUTPUT)
 def open(output: Job | str | PathLike[str]) -> Run:  # noqa: A001
     """Open what a run has made, finished or not.
 
@@ -224,9 +226,7 @@ def open(output: Job | str | PathLike[str]) -> Run:  # noqa: A001
     >>> run = sb.open("runs/lamost-types")  # doctest: +SKIP
     >>> run.predictions.sb.confusion()  # doctest: +SKIP
     """
-    folder = output.output if isinstance(output, Job) else fspath(output)
-    if folder.endswith(".toml"):
-        folder = load_job(folder).output
+    folder = output_of(output)
     run = Run(folder)
     if not run.products:
         above, _, name = folder.rstrip("/").rpartition("/")

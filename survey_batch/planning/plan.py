@@ -24,8 +24,9 @@ from survey_batch.catalog.groups import number_groups
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.catalog.rows import inverse_of, order_by
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import job_of
+from survey_batch.config.jobfile import JOB, job_of
 from survey_batch.config.unread import unread
+from survey_batch.core.arguments import takes
 from survey_batch.core.arrays import Flags
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
@@ -156,6 +157,7 @@ class Plan:
         ]
 
 
+@takes(job=JOB)
 def make_plan(job: Job | str | PathLike[str]) -> Plan:
     """Read the catalogue of a job, or of a job's file, and lay out the work; the archive is not touched.
 

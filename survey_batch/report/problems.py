@@ -1,6 +1,7 @@
 """Problems by kind: each reason is told once, with how many rows it has, one of them in full, and the way to all."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from survey_batch.report.style import STATUS_COLORS, advice
 from survey_batch.report.summary import RunStatus
 from survey_batch.store.problems import pattern_of
 from survey_batch.store.schema import PRODUCTS_OF_FRAMES
+
+_COMMAND = re.compile(r"(run --retry \w+)")
+"""What is not to be broken at the end of a line."""
 
 MOST_LINKS = 6
 """Objects shown on the page to which a kind of problem has links."""
@@ -123,7 +127,8 @@ def _what_to_do(status: RunStatus, problems: Problems) -> Html:
     for (stage, name), total in sorted(problems.totals.items(), key=lambda item: -item[1]):
         what = badge(f"{total:,} {name}", STATUS_COLORS[name])
         to_do = advice(stage, name, status.job["archive"]["survey"])
-        items.append(tag("li", tag("b", stage), " ", what, to_do, id=_advice_anchor(stage, name)))
+        parts = (tag("span", part, class_="whole") if n % 2 else part for n, part in enumerate(_COMMAND.split(to_do)))
+        items.append(tag("li", tag("b", stage), " ", what, *parts, id=_advice_anchor(stage, name)))
     return tag("ul", *items)
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import job_of
+from survey_batch.config.jobfile import JOB, job_of
+from survey_batch.core.arguments import TEXT, WHOLE, Kind, takes
 from survey_batch.core.arrays import Index
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
@@ -33,6 +34,10 @@ NEAR, SHORTLIST = 3, 200
 """Most ids that a message suggests, and among how many they are sought."""
 
 
+IDS = Kind("an id, or several", lambda value: isinstance(value, str | int | Sequence) or hasattr(value, "dtype"))
+
+
+@takes(job=JOB, ids=IDS, top=WHOLE, metric=TEXT)
 def similar(
     job: Job | str | PathLike[str], ids: str | Sequence[str], top: int = TOP, metric: Metric = "euclidean"
 ) -> "pd.DataFrame":
@@ -68,7 +73,7 @@ def similar(
     --------
     >>> sb.similar(job, "spec-55859-F5902_sp01-034", top=5)  # doctest: +SKIP
     """
-    return find_similar(job_of(job), [ids] if isinstance(ids, str) else ids, top, metric).to_pandas()
+    return find_similar(job_of(job), np.asarray(ids).ravel().tolist(), top, metric).to_pandas()
 
 
 def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = "euclidean") -> pa.Table:

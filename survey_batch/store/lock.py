@@ -27,6 +27,23 @@ UNKNOWN = {"started": 0.0, "user": "?", "since": "?"}
 
 
 @contextmanager
+def telling_if_unwritable(output: str) -> Iterator[None]:
+    """Say so if an output cannot be made or written into.
+
+    Raises
+    ------
+    ConfigurationError
+        Says why, and what to do.
+    """
+    try:
+        yield
+    except (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        raise ConfigurationError(
+            f"cannot write into {output} ({error.strerror or error}): name another output, or get leave to write there"
+        ) from error
+
+
+@contextmanager
 def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[None]:
     """Hold an output's lock; messages name the holder as `what`.
 
@@ -39,13 +56,9 @@ def locked(output: str, *, force: bool = False, what: str = "run") -> Iterator[N
         Another run holds the lock, or the output cannot be made or written into.
     """
     path, me = join(output, LOCK), this_process()
-    try:
+    with telling_if_unwritable(output):
         make_folder(output)
         _take(path, me, what, force=force)
-    except (PermissionError, FileNotFoundError, NotADirectoryError) as error:
-        raise ConfigurationError(
-            f"cannot write into {output} ({error.strerror or error}): name another output, or get leave to write there"
-        ) from error
     try:
         yield
     finally:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import job_of
+from survey_batch.config.jobfile import JOB, job_of
+from survey_batch.core.arguments import NAMES, PATH, TEXT, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import usable
 from survey_batch.core.steps import step
@@ -82,6 +83,7 @@ class Adoption:
 
 
 @one_thread()
+@takes(model=PATH, job=JOB, product=TEXT, outputs=TEXT, folder=PATH, variables=NAMES, preprocess=NAMES, take=NAMES)
 def adopt(
     model: str | PathLike[str],
     job: Job | str | PathLike[str],

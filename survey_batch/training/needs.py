@@ -11,6 +11,7 @@ from survey_batch.config.example import PREDICTIONS, example_job, value_in
 from survey_batch.config.job import Job
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.models.awaited import awaits
 from survey_batch.models.loading import family_of
 from survey_batch.planning.columns import find_column
 
@@ -69,6 +70,15 @@ def check_labels(job: Job) -> None:
     if lines := list(_label_and_split(job, opened, labels=labels)):
         what = f"training needs objects{' with labels' if labels else ''}, some of them held out to test"
         raise ConfigurationError(_with_lines(what, lines))
+
+
+def refused_training(job: Job) -> Iterator[str]:
+    """Yield why training would be refused, if the job's classifier is still to be made."""
+    if job.train is not None and awaits(job.train.classifier, job.train):
+        try:
+            check_labels(job)
+        except ConfigurationError as error:
+            yield f"training will be refused: {error}"
 
 
 def _tables(job: Job, *, predict: bool) -> Iterator[str]:

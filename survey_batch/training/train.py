@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from survey_batch.config.job import Job
-from survey_batch.config.jobfile import job_of
+from survey_batch.config.jobfile import JOB, job_of
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
+from survey_batch.core.arguments import takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 
 
 @one_thread()
+@takes(job=JOB)
 def train(job: Job | str | PathLike[str], progress: Report = log.info, report: Report | None = None) -> dict[str, Any]:
     """Train the classifier of the job's table [train] and write its folder.
 

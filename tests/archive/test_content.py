@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import lzma
 
 import pytest
 
@@ -17,7 +18,7 @@ JPEG, PNG = encode(sky(1)), encode(sky(1), "PNG")
 GZIPPED = gzip.compress(PLAIN, mtime=0)  # the time would be another in each process
 
 
-@pytest.mark.parametrize("raw", [PLAIN, GZIPPED, bz2.compress(PLAIN)], ids=["plain", "gzip", "bzip2"])
+@pytest.mark.parametrize("raw", [PLAIN, GZIPPED, bz2.compress(PLAIN), lzma.compress(PLAIN)])
 def test_fits_is_no_image(raw):
     assert FITS.allows(raw)
     assert not IMAGE.allows(raw)
@@ -28,7 +29,7 @@ def test_an_image_is_no_fits(raw):
     assert IMAGE.allows(raw)
     assert not FITS.allows(raw)
     assert not FITS.allows(gzip.compress(raw, mtime=0))
-    with pytest.raises(UnreadableError, match="expected bzip2, gzip or FITS"):
+    with pytest.raises(UnreadableError, match="expected bzip2, gzip, xz or FITS"):
         decompress(raw, 10**6)
 
 

@@ -2,7 +2,9 @@
 
 import bz2
 import gzip
+import lzma
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from survey_batch.archive.decompress import SDSS_CEILING, Inflater, decompress, 
 from survey_batch.core.errors import UnreadableError
 
 FITS = b"SIMPLE  =                    T".ljust(2880) + bytes(range(256)) * 40
-COMPRESSORS = {"bz2": bz2.compress, "gzip": gzip.compress}
+COMPRESSORS = {"bz2": bz2.compress, "gzip": gzip.compress, "xz": lzma.compress}
 each_kind = pytest.mark.parametrize("compress", COMPRESSORS.values(), ids=COMPRESSORS)
 
 
@@ -93,11 +95,14 @@ def test_plain_fits_over_the_ceiling_is_refused():
         (b"", "an empty file"),
         (b"\n <!DOCTYPE HTML><html>", "an HTML page"),
         (b"\x89PNG\r\n", "6 bytes that begin with"),
+        (b"PK\x03\x04 and more", "a file that is a zip archive"),
+        (b"\x28\xb5\x2f\xfd and more", "a file that is packed by zstd (13 bytes): unpack it, or pack it with gzip"),
+        (b"\x1f\x9d and more", "a file that is packed by compress (.Z)"),
     ],
 )
 def test_anything_else_is_refused_with_what_it_is(raw, said):
     assert describe(raw).startswith(said)
-    with pytest.raises(UnreadableError, match=said):
+    with pytest.raises(UnreadableError, match=re.escape(said)):
         decompress(raw, SDSS_CEILING)
 
 
@@ -108,7 +113,10 @@ def test_what_a_gzip_file_holds_is_seen_from_its_start():
     assert kind_within(b"\x1f\x8b nonsense") is None
 
 
-@given(st.sampled_from([b"", b"BZh9", b"BZh91AY&SY", b"\x1f\x8b\x08", b"SIMPLE  ="]), st.binary(max_size=200))
+@given(
+    st.sampled_from([b"", b"BZh9", b"BZh91AY&SY", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"SIMPLE  ="]),
+    st.binary(max_size=200),
+)
 def test_any_bytes_either_decompress_or_are_refused(start, rest):
     raw = start + rest
     try:

@@ -45,6 +45,22 @@ def test_rows_that_are_commented_out_below_a_commented_header_are_counted_in_a_n
     ]
 
 
+def test_formulas_in_which_spreadsheets_keep_digits_are_read_as_what_they_show(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_file, "_BLOCK_BYTES", 80)  # the note comes once, not with each block
+    rows = [
+        '="0123",="10.5",20,1,301,1,1',
+        '"=""0124""",11,20,1,301,1,1',
+        '="a""b",12,20,1,301,1,1',
+        "x,13,20,1,301,1,1",
+    ]
+    catalog = read_sky(write(tmp_path / "c.csv", HEADER, *rows), id="name")
+    assert catalog.table["object_id"].to_pylist() == ["0123", "0124", 'a""b', "x"]
+    assert catalog.table["ra"].to_pylist() == [10.5, 11, 12, 13]
+    assert [note for note in catalog.notes if "formulas" in note] == [
+        f'column {name!r} holds formulas of a spreadsheet: ="123" is read as 123' for name in ("name", "ra")
+    ]
+
+
 def test_masks_of_vectors_in_columns_of_their_own_are_refused(tmp_path):
     table = sky_table()
     table["mags"] = MaskedColumn(np.ones((3, 2)), mask=[[False, True]] * 3)

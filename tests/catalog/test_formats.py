@@ -4,7 +4,9 @@ import bz2
 import gzip
 import lzma
 
+import fsspec
 import numpy as np
+import pyarrow as pa
 import pytest
 from astropy.table import Table
 
@@ -29,6 +31,13 @@ def test_a_format_is_known_whatever_the_file_is_called(tmp_path, form):
 def test_a_compressed_file_is_known_without_an_ending(tmp_path, compress):
     (tmp_path / "catalogue").write_bytes(compress(b"ra,dec\n1,2\n"))
     assert open_source(str(tmp_path / "catalogue")).read(["ra"]).table["ra"].to_pylist() == ["1"]
+
+
+def test_zstd_without_its_package_is_told(tmp_path, monkeypatch):
+    (tmp_path / "catalogue").write_bytes(pa.compress(b"ra,dec\n1,2\n", codec="zstd", asbytes=True))
+    monkeypatch.delitem(fsspec.compression.compr, "zstd", raising=False)
+    with pytest.raises(ConfigurationError, match="is packed by zstd, which needs the package zstandard"):
+        open_source(str(tmp_path / "catalogue"))
 
 
 @pytest.mark.parametrize(

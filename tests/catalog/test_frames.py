@@ -1,8 +1,10 @@
 """Positions in another frame than ICRS are refused; sky coordinates of astropy are found."""
 
+import numpy as np
 import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from astropy.table import QTable
 
 from survey_batch.catalog.frames import other_frame
@@ -45,6 +47,49 @@ from tests.catalog.sky import DEC, RA, assert_read, read_sky, sky_table
 )
 def test_a_frame_is_known_by_what_the_file_says_and_by_the_name(column, other):
     assert bool(other_frame(column)) == other
+
+
+@pytest.mark.parametrize(
+    ("cards", "refused"),
+    [
+        ({"RADESYS": "FK4", "EQUINOX": 1950.0}, "FK4 1950"),
+        ({"RADESYS": "FK4"}, "FK4"),
+        ({"RADECSYS": "FK5", "EQUINOX": 1975.0}, "FK5 1975"),
+        ({"EQUINOX": 1950.0}, "FK4 1950"),
+        ({"EQUINOX": "B1950"}, "FK4 1950"),
+        ({"RADESYS": "GAPPT"}, "GAPPT"),
+        ({"RADESYS": "ICRS", "EQUINOX": 2016.0}, ""),
+        ({"RADESYS": "FK5", "EQUINOX": 2000.0}, ""),
+        ({"EQUINOX": "J2000"}, ""),
+        ({"EQUINOX": 2000}, ""),
+        ({"EQUINOX": "none"}, ""),
+        ({"EPOCH": 1950.0}, ""),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_frame_in_a_fits_header_is_heeded(tmp_path, cards, refused, place):
+    table = fits.BinTableHDU(sky_table())
+    hdus = fits.HDUList([fits.PrimaryHDU(), table])
+    hdus[place].header.update(cards)
+    hdus.writeto(tmp_path / "c.fits")
+    if not refused:
+        assert_read(read_sky(tmp_path / "c.fits"))
+        return
+    with pytest.raises(ConfigurationError, match=rf"column 'ra' of .* \({refused}\): convert positions to ICRS"):
+        read_sky(tmp_path / "c.fits")
+
+
+def test_a_column_that_names_its_equinox_and_the_frame_of_an_image_are_left_alone(tmp_path):
+    table = fits.BinTableHDU(sky_table())
+    table.columns.change_name("ra", "RAJ2000")
+    table.columns.change_name("dec", "DEJ2000")
+    table.header["RADESYS"] = "FK4"
+    table.writeto(tmp_path / "named.fits")
+    assert_read(read_sky(tmp_path / "named.fits"))
+    image = fits.PrimaryHDU(np.zeros((2, 2)))
+    image.header["RADESYS"] = "FK4"
+    fits.HDUList([image, fits.BinTableHDU(sky_table())]).writeto(tmp_path / "image.fits")
+    assert_read(read_sky(tmp_path / "image.fits"))
 
 
 def sky_coordinates(frame):

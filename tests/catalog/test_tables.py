@@ -324,3 +324,11 @@ def test_strange_cards_of_a_fits_table_cause_no_warnings(tmp_path, recwarn):
     path = fits_table(tmp_path / "table.fits", b"TUNIT2", b"\xff" * 10 + b"= what")
     read_sky(path)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("form", ["ascii.csv", "ascii.ecsv", "fits", "votable", "parquet"])
+def test_labels_of_true_and_false_are_spelt_alike_in_all_formats(tmp_path, form):
+    table = sky_table()
+    table["variable"] = [True, False, True]
+    table.write(tmp_path / "c", format=form)
+    assert read_sky(tmp_path / "c", label="variable").table["label"].to_pylist() == ["True", "False", "True"]

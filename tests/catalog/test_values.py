@@ -48,6 +48,7 @@ def test_words_for_nothing_are_missing_in_any_case_and_between_blanks(word):
 
 def test_words_for_nothing_stay_where_only_blanks_are_taken_off():
     assert trimmed(pa.array([" none ", None, "a b"])).to_pylist() == ["none", None, "a b"]
+    assert trimmed(pa.array([True, None, False])).to_pylist() == ["True", None, "False"]
     assert to_text(pa.array([1.0, np.nan, 0.25])).to_pylist() == ["1", None, "0.25"]
 
 

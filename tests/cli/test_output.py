@@ -163,3 +163,9 @@ def test_in_a_pipe_a_long_reason_does_not_make_the_other_lines_long(monkeypatch,
     table.add_row("2", "word " * 100)
     output.Answer().show(table)
     assert max(map(len, capsys.readouterr().out.splitlines()[:3])) < 30
+
+
+def test_notes_among_the_result_look_like_those_beside_it(capsys, monkeypatch):
+    monkeypatch.setattr(output, "console", output._console(stderr=False))
+    output.Answer().note(["a column is empty"])
+    assert capsys.readouterr().out == "note: a column is empty\n"

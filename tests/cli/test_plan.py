@@ -261,3 +261,15 @@ cluster = {{ workers = 1, threads = 1 }}
     assert " 1 file, " in out
     assert "1 object (0 unusable rows)" in out
     assert "on 1 worker\n" in out
+
+
+def test_columns_to_train_on_that_the_catalogue_lacks_are_told_before_any_work(command, job, tmp_path):
+    text = job.read_text().replace("catalog = {", "catalog = {split = {train = 0.5, test = 0.5}, ")
+    text = text.replace('["spectra"]', '["spectra", "features"]')
+    train = f'\n[train]\nkind = "quantities"\nclassifier = "{tmp_path / "model"}"\ncolumns = ["teft"]\n'
+    job.write_text(text + train)
+    said = "train.columns: there is no column 'teft'"
+    for verb in ("plan", "catalog"):
+        code, out, _ = command(verb, job, "--json")
+        assert code == 0
+        assert any(f"training will be refused: {said}" in note for note in json.loads(out)["notes"])

@@ -74,6 +74,43 @@ def test_an_override_replaces_a_key(job_file, override, table, key, value):
     assert found.train == 0.5 if value is None else found == value
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "line"),
+    [("root =", "roto =", 10), ("path =", "pth =", 6), ("output =", "outptu =", 2), ("[archive]", "[archiv]", 8)],
+)
+def test_a_misspelt_key_that_is_needed_is_told_once(job_file, right, wrong, line):
+    said = problems_of(job_file(GOOD.replace(right, wrong)))
+    word = right.strip("[] =")
+    assert "1 problem\n" in said
+    assert f"line {line}: " in said
+    assert f"(did you mean {word!r}?)" in said
+
+
+def test_a_key_that_is_missing_beside_an_unknown_one_is_told_too(job_file):
+    said = problems_of(job_file(GOOD.replace("root =", "colour =")))
+    assert "archive.root is missing" in said
+    assert "archive.colour is not a key" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("workers = true", "line 12: cluster.workers is true, but must be a whole number"),
+        (
+            "workers = 1_000_000",
+            "line 12: cluster.workers = 1,000,000 is more than a machine runs: write 1,024 at most",
+        ),
+        (
+            "threads = 1_000_000",
+            "line 12: cluster.threads = 1,000,000 is more than a machine runs: write 1,024 at most",
+        ),
+        ("gpu = {threads = true}", "line 12: cluster.gpu.threads is true, but must be a whole number"),
+    ],
+)
+def test_numbers_of_workers_and_threads_are_numbers_that_a_machine_can_have(job_file, line, said):
+    assert said in problems_of(job_file(f"{GOOD}[cluster]\n{line}\n"))
+
+
 def test_the_last_override_wins(job_file):
     assert load_job(job_file(GOOD), ["cutouts.size=32", "cutouts.size=16"]).cutouts.size == 16
 

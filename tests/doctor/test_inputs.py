@@ -61,6 +61,8 @@ def test_stages_fit_with_their_phases_and_memory(make_job):
     assert stages.found.endswith("phases: ingest, prepare")
     assert memory.state == State.OK
     assert "may have 4 GB" in memory.found
+    stages, _ = stages_fit(SITE, job, make_plan(job), ["predictions"])
+    assert "phases: ingest, prepare; predictions can be checked once there is a classifier" in stages.found
 
 
 def test_workers_that_are_too_small_are_found_and_the_estimate_is_there_all_the_same(make_job):

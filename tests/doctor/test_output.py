@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import os
 from pathlib import Path
 
@@ -38,7 +39,26 @@ def test_an_output_below_a_file_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     (finding,) = SITE.look("output", "choose another", output_works(SITE, str(tmp_path / "file" / "out")))
     assert finding.state == State.FAILED
-    assert "NotADirectoryError" in finding.found
+    assert finding.found.startswith(f"cannot write into {tmp_path / 'file' / 'out'} (Not a directory): name another")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "cannot write into {} (Permission denied): name another output, or get leave to write there"),
+        (errno.ENOENT, "cannot write into {} (No such file or directory): name another output"),
+        (errno.EROFS, "cannot write to the disk of {}: it is read-only"),
+        (errno.EDQUOT, "cannot write to the disk of {}: the quota is used up"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_as_a_run_tells_it(tmp_path, monkeypatch, number, words):
+    def refuse(path):
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("survey_batch.doctor.output.make_folder", refuse)
+    (finding,) = SITE.look("output", "choose another", output_works(SITE, str(tmp_path)))
+    assert finding.state == State.FAILED
+    assert finding.found.startswith(words.format(tmp_path))
 
 
 def test_files_that_are_not_replaced_whole_are_seen(tmp_path, monkeypatch):

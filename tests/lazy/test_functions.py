@@ -130,6 +130,12 @@ def test_components_are_learnt_from_the_training_split_alone():
         (lambda: features(spectra(), 20), "components must be a dataset with principal components"),
         (lambda: features(few_pixels(1e-4), blocks=41), "blocks is 41, and spectra have 40 pixels"),
         (lambda: features(few_pixels(5e-4), blocks=4), "spectra.step is 0.0005 dex, and lines and bands are measured"),
+        (
+            lambda: principal_components(few_pixels(1e-4), 41, blocks=4),
+            "number is 41, and spectra have 40 pixels: use 1",
+        ),
+        (lambda: principal_components(few_pixels(1e-4), 0, blocks=4), "number is 0, and spectra have 40 pixels"),
+        (lambda: principal_components(few_pixels(1e-4).drop_vars("mask")), r"the dataset lacks \['mask'\]"),
         (lambda: features(spectra().drop_vars("ivar"), blocks=4), r"needs variables .*; the dataset lacks \['ivar'\]"),
     ],
 )

@@ -13,6 +13,7 @@ from survey_batch.lazy.stages import image_stage, spectral_stage, valid
 from survey_batch.spectra.grid import log_grid
 
 OPTIONS = {"components": 0, "blocks": 2}
+ONE = {"components": 0, "blocks": 1, "lines": False}
 
 
 def spectra(wavelength, **attrs):
@@ -37,6 +38,26 @@ def test_limits_that_are_stated_are_kept_where_they_hold():
     assert (known["spectra.wavelength_min"], known["spectra.wavelength_max"]) == (4000.0, 4500.0)
     cut = spectral_stage(spectra(wavelength[10:], made_with=stated), OPTIONS).settings()
     assert cut["spectra.wavelength_min"] > 4000.0
+
+
+def test_a_single_pixel_is_taken_for_one_of_the_usual_step_and_else_refused():
+    usual = log_grid(4000.0, 4500.0)[:1]
+    np.testing.assert_allclose(spectral_stage(spectra(usual), ONE).wavelength, usual, rtol=1e-9)
+    wavelength = log_grid(4000.0, 4500.0, 2e-5)
+    stated = '{"spectra.wavelength_min": 4000.0, "spectra.wavelength_max": 4500.0, "spectra.step": 2e-05}'
+    one = wavelength[np.round(np.log10(wavelength) / 2e-5).astype(int) % 5 == 2][:1]  # on no pixel of 1e-4
+    for made in ({"made_with": stated}, {}):
+        with pytest.raises(ConfigurationError, match=r"one pixel, which does not show a step other than 0\.0001 dex"):
+            spectral_stage(spectra(one, **made), ONE)
+    with pytest.raises(ConfigurationError, match="one pixel"):
+        spectral_stage(spectra(np.array([-1.0])), ONE)
+
+
+def test_spectra_without_a_pixel_or_a_wavelength_are_refused():
+    with pytest.raises(ConfigurationError, match="have no pixel"):
+        spectral_stage(spectra(log_grid(4000.0, 4500.0)[:0]), ONE)
+    with pytest.raises(ConfigurationError, match="no coordinate 'wavelength'"):
+        spectral_stage(xr.Dataset(), ONE)
 
 
 def test_a_dataset_of_another_step_is_taken_with_it():

@@ -17,7 +17,14 @@ def test_scores_are_told_in_lines_that_fit_a_terminal(prior):
     part = {"not_classified": 3, **scores_of(data, answers, CLASSES, 1, prior=prior)}
     text = describe({"classes": list(CLASSES), "classifier": "models/x", "test": part, "train": part})
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("test split:", "train split:", "60 objects, 30 distinct", "McNemar p", "by chance alone", "QSO"):
+    for words in (
+        "test split:",
+        "train split:",
+        "60 objects, 30 distinct",
+        "McNemar p: how often chance alone",
+        "by chance alone",
+        "QSO",
+    ):
         assert words in text
     assert ("STAR 0.9" in text) == (prior != "as_found")
     assert "within one class" not in text  # galaxies, quasars and stars are no sequence

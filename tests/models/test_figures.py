@@ -47,6 +47,16 @@ def test_curves_have_error_bars_and_names_where_there_are_several():
     assert reliability_figure({"": CURVE}).axes[0].get_legend() is None
 
 
+def test_error_bars_end_where_an_accuracy_can_be_at_most_and_are_seen_whole():
+    curve = {"confidence": [0.1, 0.5, 0.9], "accuracy": [0.0, 0.6, 1.0 + 1e-16], "error": [0.1] * 3, "count": [9] * 3}
+    axes = reliability_figure({"": curve}).axes[0]
+    (bars,) = (part for part in axes.containers[0].lines[2])
+    ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+    np.testing.assert_allclose(ends, [[0, 0.1], [0.5, 0.7], [0.9, 1]])
+    assert axes.get_ylim()[0] < ends.min()
+    assert axes.get_ylim()[1] > ends.max()
+
+
 def test_thresholds_are_marked_where_the_curve_passes_them():
     curve = {"answered": [0.2, 0.6, 1.0], "accuracy": [1.0, 0.9, 0.7], "threshold": [0.95, 0.75, 0.3]}
     axes = coverage_figure({"test": curve}).axes[0]

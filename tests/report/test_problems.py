@@ -58,6 +58,8 @@ def test_links_lead_from_a_problem_to_objects_and_back(output):
     assert links <= set(anchors)
     assert len(anchors) == len(set(anchors))
     assert {"cutouts-0", "problem-1", "to-do-cutouts-partial"} <= links
+    assert '<span class="whole">run --retry not_found</span>' in text  # no line ends within it
+    assert re.search(r"\.whole *{ *white-space: nowrap", text)
 
 
 def test_the_lines_that_show_all_of_one_kind_do_so(output):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import survey_batch as sb
 from survey_batch.core.errors import ConfigurationError
@@ -49,6 +50,7 @@ def test_an_object_is_not_its_own_neighbour_even_where_another_lies_on_it(job):
 
 def test_the_order_of_the_question_is_kept_and_blocks_do_not_matter(job, monkeypatch):
     whole = similar(job, ["object-21", "object-3"], top=30)
+    assert similar(job, xr.DataArray(["object-21", "object-3"], dims="object"), top=30).equals(whole)
     assert whole["object"].drop_duplicates().tolist() == ["object-21", "object-3"]
     assert len(whole) == 2 * (OBJECTS - 2), "neither the object nor the one without a vector"
     assert "object-20" not in set(whole["object_id"])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.core.arguments import PATH, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import write_where_asked
 from survey_batch.core.versions import own_version
@@ -24,6 +25,7 @@ MISSING = 0.1
 """Share of missing values, for models that can handle them."""
 
 
+@takes(folder=PATH, to=PATH)
 def export_model(folder: str | Path, to: str | Path) -> str:
     """Write a trained classifier as an ONNX file.
 

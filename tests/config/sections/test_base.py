@@ -1,7 +1,10 @@
 """The base of the job file's tables."""
 
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
 import pytest
-from pydantic import ValidationError, model_validator
+from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from survey_batch.config.sections.base import Section, WrongKeyError
 
@@ -29,3 +32,34 @@ def test_a_check_of_several_keys_names_the_one_at_fault():
         Range(low=2)
     error = caught.value.errors()[0]["ctx"]["error"]
     assert (str(error), error.key) == ("high must not be below low", ("inner", "high"))
+
+
+class Numbers(Section):
+    whole: PositiveInt | None = None
+    real: float = 0.0
+    several: tuple[float, float] = (0.0, 1.0)
+    by_name: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    one: Literal[1] = 1
+    either: bool | int = 0
+    any_at_all: Mapping[str, Any] = {}
+    text: str | None = None
+    inner: Range = Range()
+
+
+@pytest.mark.parametrize("wrong", [{"whole": True}, {"by_name": {"a": True}}, {"one": True}])
+def test_a_truth_value_is_no_whole_number(wrong):
+    with pytest.raises(ValidationError) as caught:
+        Numbers(**wrong)
+    assert [error["type"] for error in caught.value.errors()] == ["int_type"]
+
+
+@pytest.mark.parametrize("wrong", [{"real": False}, {"several": [1.0, True]}])
+def test_a_truth_value_is_no_number(wrong):
+    with pytest.raises(ValidationError) as caught:
+        Numbers(**wrong)
+    assert [error["type"] for error in caught.value.errors()] == ["float_type"]
+
+
+def test_truth_values_stay_where_they_are_allowed():
+    right = Numbers(either=True, any_at_all={"a": True}, whole=3, real=2, several=[1, 2])
+    assert (right.either, right.any_at_all, right.whole, right.real, right.several) == (True, {"a": True}, 3, 2, (1, 2))
