@@ -78,10 +78,16 @@ def start_row(data: Data, scratch: Path) -> Row:
 
 def called(scratch: Path, *arguments: str) -> None:
     """Run Python in a process of its own, and wait for all that it starts."""
+    told_by(scratch, *arguments)
+
+
+def told_by(scratch: Path, *arguments: str) -> str:
+    """Do the same, and return what it printed on standard error."""
     command = [sys.executable, reaper.__file__, sys.executable, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch, timeout=LONGEST)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stderr
 
 
 class Silent(LineProgress):
