@@ -188,6 +188,8 @@ class Archive:
             # Nearly always this is all: the machinery of further attempts costs as much as a small file.
             return self._attempt(path, 1)
         except AttemptError as error:
+            if not _backoff(error):
+                raise self._final_error(path, error) from error
             return self._retry(path, error)
 
     def _retry(self, path: str, first: AttemptError) -> Received:

@@ -119,7 +119,7 @@ class Survey(ABC):
         return f'survey "{self.name}" finds the {self.file} of an object by the columns {", ".join(self._needed())}.'
 
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> Mapping[str, "pa.Array | I8"]:  # noqa: ARG002
-        """Read the key of each row, and reject rows whose data cannot be found.
+        """Read the key of each row, and reject rows whose data cannot be found; several threads may do so at once.
 
         Returns
         -------

@@ -6,6 +6,7 @@ come from the environment (docs/how-to/credentials.md). Messages of servers and 
 
 import os
 import re
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -76,11 +77,7 @@ def redacted(text: str) -> str:
     This is used wherever text leaves the program: errors, problems, logs, `run.json`, attributes of products, reports,
     the terminal and the display in notebooks.
     """
-    return _redacted(text, _of_the_environment())
-
-
-def _redacted(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
+    for secret in _of_the_environment():
         text = text.replace(secret, HIDDEN)
     if "://" in text:
         text = _LOGIN_NAME.sub(f"{HIDDEN}@", _LOGIN.sub(f"{HIDDEN}@", text))
@@ -95,20 +92,14 @@ def _redacted(text: str, secrets: list[str]) -> str:
 
 def redacted_values(value: Any) -> Any:
     """Strike out credentials in all texts of nested dictionaries and lists."""
-    return _redacted_values(value, _of_the_environment())
-
-
-def _redacted_values(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
         return {
-            _redacted(key, secrets) if isinstance(key, str) else key: HIDDEN
-            if _is_secret(key, inner)
-            else _redacted_values(inner, secrets)
+            redacted(key) if isinstance(key, str) else key: HIDDEN if _is_secret(key, inner) else redacted_values(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [_redacted_values(inner, secrets) for inner in value]
-    return _redacted(value, secrets) if isinstance(value, str) else value
+        return [redacted_values(inner) for inner in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def secret_in(value: Any) -> str | None:
@@ -195,12 +186,12 @@ def _names_a_secret(name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _of_variable(value: str) -> tuple[str, ...]:
-    """Return the secret that a variable with the name of one holds, as it is and as addresses write it.
+def _of_variable(name: str, value: str) -> tuple[str, ...]:
+    """Return the secret that a variable of the environment holds, as it is and as addresses write it.
 
     The path of a file is none. A key may begin like a path, but has no ending such as `.json`.
     """
-    if len(value) < _SHORTEST:
+    if len(value) < _SHORTEST or not _SECRET_VARIABLE.fullmatch(name):
         return ()
     with suppress(OSError, ValueError, RuntimeError):
         if value.startswith(("/", "~")) and (Path(value).suffix or Path(value).expanduser().exists()):
@@ -208,12 +199,27 @@ def _of_variable(value: str) -> tuple[str, ...]:
     return tuple({value: None, quote(value, safe=""): None, quote(value): None})
 
 
-@lru_cache(maxsize=4096)
-def _may_hold_one(name: str) -> bool:
-    return _SECRET_VARIABLE.fullmatch(name) is not None
-
-
-def _of_the_environment() -> list[str]:
+def _of_the_environment() -> tuple[str, ...]:
     """Return the secrets of the environment; the longest first, as one may be a part of another."""
-    found = (one for name in list(os.environ) if _may_hold_one(name) for one in _of_variable(os.environ.get(name, "")))
-    return sorted(found, key=len, reverse=True)
+    # To decode all of the environment takes longer than to redact a message: that it is as before is seen at once.
+    raw = getattr(os.environ, "_data", None)
+    if not isinstance(raw, dict):
+        return _secrets_of(os.environ)
+    if raw != _environment.raw:
+        _environment.raw, _environment.secrets = dict(raw), _secrets_of(os.environ)
+    return _environment.secrets
+
+
+def _secrets_of(variables: Mapping[str, str]) -> tuple[str, ...]:
+    found = (one for item in variables.items() for one in _of_variable(*item))
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+class _Environment(threading.local):
+    """The environment in which a thread last looked for secrets, and what they were."""
+
+    raw: Mapping[bytes, bytes] | None = None
+    secrets: tuple[str, ...] = ()
+
+
+_environment = _Environment()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.paths import files_in, join, remove
 from survey_batch.planning.footers import forget_plan, read_group
 from survey_batch.planning.hashing import hash_of
@@ -42,10 +43,14 @@ def store_table(output: str, axis: Axis, table: pa.Table, objects: int) -> None:
 
     Parts that are stored already stay as they are. The first part is written last, and names the others.
     """
+
+    def store(part: tuple[str, pa.Table]) -> None:
+        if not _holds(*part):
+            write_table(*part, row_group_size=_group_rows(axis, objects), compression="zstd")
+
     parts = list(_parts(output, axis, table, objects))
-    for path, part in reversed(parts):
-        if not _holds(path, part):
-            write_table(path, part, row_group_size=_group_rows(axis, objects), compression="zstd")
+    do_on_cores(store, parts[1:])
+    store(parts[0])
     kept = {path.rpartition("/")[2] for path, _ in parts}
     for path in files_in(join(output, "plan"), ".parquet"):
         name = path.rpartition("/")[2]
@@ -61,7 +66,9 @@ def parts_not_stored(
 
     Some columns may be left out of the comparison.
     """
-    return [path for path, part in _parts(output, axis, table, objects) if not _holds(path, part, leave_out)]
+    parts = list(_parts(output, axis, table, objects))
+    held = on_cores(lambda part: _holds(*part, leave_out), parts)
+    return [path for (path, _), holds in zip(parts, held, strict=True) if not holds]
 
 
 def _parts(output: str, axis: Axis, table: pa.Table, objects: int) -> Iterator[tuple[str, pa.Table]]:

@@ -150,12 +150,13 @@ class PCA:
                 "use the wavelength range of the fit, or fit again"
             )
         scores = np.empty((len(rows), len(self.components)))
+        whole = np.zeros((ROWS_AT_ONCE, self.mean.size))
         with one_thread():
             for start in range(0, len(rows), ROWS_AT_ONCE):
-                part = rows[start : start + ROWS_AT_ONCE] - self.mean
-                whole = part if len(part) == ROWS_AT_ONCE else np.zeros((ROWS_AT_ONCE, self.mean.size))
-                whole[: len(part)] = part
-                scores[start : start + len(part)] = (whole @ self.components.T)[: len(part)]
+                count = len(part := rows[start : start + ROWS_AT_ONCE])
+                whole[:count], whole[count:] = part, 0
+                whole[:count] -= self.mean
+                scores[start : start + count] = (whole @ self.components.T)[:count]
         return scores
 
     @classmethod

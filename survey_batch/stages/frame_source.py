@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
-import numpy as np
-
 from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import Inflater, decompress
 from survey_batch.archive.download import Archive
@@ -33,6 +31,7 @@ from survey_batch.stages.context import Origin
 from survey_batch.stages.frame_view import Bands, FrameError, FrameInMemory, FrameTopInMemory, FrameView
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored
+from survey_batch.store.shard_parts import read_part
 
 T = TypeVar("T")
 
@@ -214,9 +213,8 @@ class StoredFrame:
 
     def _read(self, name: str, *part: slice) -> F4:
         group = open_group(self.output, "frames", fresh=False)
-        where: tuple[int | slice, ...] = (self.index, self.band, *part)
         with damage_told(group, [name], slice(self.index, self.index + 1)):
-            return np.asarray(stored(group, name)[where])
+            return read_part(stored(group, name), self.index, self.band, *part)
 
 
 class StoredFrames:

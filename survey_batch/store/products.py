@@ -24,6 +24,7 @@ from survey_batch.store.damage import Damage, DamagedError, damage_told, find_da
 from survey_batch.store.marks import read_marks
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
+from survey_batch.store.shard_parts import read_part
 from survey_batch.store.strict import STATUS, strict
 from survey_batch.store.together import together
 from survey_batch.store.whole_shards import write_whole
@@ -160,7 +161,7 @@ def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> d
     """Read some variables of some rows; raise DamagedError if they are not what was written."""
     group = open_group(output, product, fresh=False)
     with damage_told(group, names, rows):
-        read = together(output, lambda name: np.asarray(stored(group, name)[rows]), names)
+        read = together(output, lambda name: read_part(stored(group, name), rows), names)
     return dict(zip(names, read, strict=True))
 
 
