@@ -11,6 +11,9 @@ from survey_batch.core.redaction import redacted
 LARGEST_FILE = 256_000_000
 """Bytes after which a download is stopped; the largest file of these surveys has 4 MB."""
 
+LONGEST_WAIT = 300.0
+"""Longest wait in seconds; a server that asks for more is left alone until the next run."""
+
 
 class AttemptError(Exception):
     """One attempt failed.

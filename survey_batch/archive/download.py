@@ -21,11 +21,10 @@ from urllib.parse import quote, urlsplit
 
 import stamina
 
-from survey_batch.archive.attempt import LARGEST_FILE, AttemptError, Received
+from survey_batch.archive.attempt import LARGEST_FILE, LONGEST_WAIT, AttemptError, Received
 from survey_batch.archive.cache import FileCache
 from survey_batch.archive.content import FITS, Content, is_complete
 from survey_batch.archive.holds import held, hold
-from survey_batch.archive.http_source import LONGEST_WAIT
 from survey_batch.archive.limits import Limiter, run_wide_limiter
 from survey_batch.archive.sources import open_source
 from survey_batch.archive.spellings import in_order, remember, told

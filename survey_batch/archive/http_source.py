@@ -12,11 +12,8 @@ import fsspec
 import fsspec.asyn
 import yarl
 
-from survey_batch.archive.attempt import AttemptError, Download, Received
+from survey_batch.archive.attempt import LONGEST_WAIT, AttemptError, Download, Received
 from survey_batch.core.errors import NotFoundError
-
-LONGEST_WAIT = 300.0
-"""Longest wait in seconds; a server that asks for more is left alone until the next run."""
 
 _WORTH_RETRYING = {408, 425, 429}
 """Besides 5xx: request timeout, too early, too many requests."""

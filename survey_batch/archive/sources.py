@@ -11,8 +11,6 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from survey_batch.archive.attempt import AttemptError, Received
-from survey_batch.archive.http_source import HttpSource
-from survey_batch.archive.s3_source import S3Source
 from survey_batch.core.errors import ConfigurationError, NotFoundError
 from survey_batch.core.paths import is_url
 
@@ -51,7 +49,11 @@ def open_source(root: str, timeout: float, rate_min: float, address: Callable[[s
     if folder is not None:
         return FolderSource(folder)
     if urlsplit(root).scheme == "s3":
+        from survey_batch.archive.s3_source import S3Source  # these two import aiohttp, which a folder does not need
+
         return S3Source(root, timeout, rate_min)
+    from survey_batch.archive.http_source import HttpSource
+
     return HttpSource(root, timeout, rate_min, address)
 
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.rows import (
@@ -97,6 +95,9 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
     under the first numbering.
     """
+    from scipy.sparse import coo_array  # few jobs join groups, and each would wait for these two
+    from scipy.sparse.csgraph import connected_components
+
     several = chosen_rows(in_company(one))
     several = several[np.argsort(one[several], kind="stable")]
     linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.rows import Codes, chosen_rows, count_up, marks_before, number_type, order_by, spans, taken
@@ -85,6 +82,9 @@ class Neighbours:
         for part in spans(count):
             first[part] = count_up(part, first.dtype)
         if len(pairs := self.pairs[self.apart <= apart]):
+            from scipy.sparse import coo_array  # few jobs look for stars, and each would wait for this
+            from scipy.sparse.csgraph import connected_components
+
             nodes, node = np.unique(pairs, return_inverse=True)
             node = node.reshape(pairs.shape)
             links = coo_array((np.ones(len(node), bool), node.T), shape=(len(nodes), len(nodes)))
@@ -155,6 +155,8 @@ def _pairs(order: Codes, ra: F8, dec: F8, radius_arcsec: float, begin: int, new:
     new[begin:end] = differs[: end - begin]
     places, most = np.flatnonzero(differs), chord(radius_arcsec / 3600)
     vectors = unit_vectors(*positions[places].T)
+    from scipy.spatial import cKDTree  # as above
+
     tree = cKDTree(vectors, compact_nodes=False, balanced_tree=False)  # made in half the time, and asked once
     near = np.sort(tree.query_pairs(most, output_type="ndarray").reshape(-1, 2), axis=1)
     near = near[places[near[:, 0]] < end - begin]

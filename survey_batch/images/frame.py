@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from astropy.wcs import WCS
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
 """Projection and units of `FrameWcs`, as FITS writes them."""
@@ -58,7 +61,7 @@ class DistortedWcs:
     It belongs to the frame that was read with it, and so to one thread: `astropy.wcs.WCS` may not be shared.
     """
 
-    whole: WCS
+    whole: "WCS"
 
 
 AnyWcs = FrameWcs | DistortedWcs
