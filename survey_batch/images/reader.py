@@ -100,6 +100,11 @@ class ImageReader(FileReader):
         return FrameTop(frame.image, frame.wcs, frame.mjd_tai) if isinstance(frame, Frame) else frame
 
     @property
+    def reads_tops(self) -> bool:
+        """Whether `read_top` reads less than the whole file, which takes one of the reader's own."""
+        return type(self).read_top is not ImageReader.read_top
+
+    @property
     def knows_noise(self) -> bool:
         """Whether the noise of pixels is known, which takes a `sky_shape` and a `ccd` of the reader's own."""
         return self.sky_shape is not None and type(self).ccd is not ImageReader.ccd

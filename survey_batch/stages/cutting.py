@@ -95,7 +95,7 @@ class Cutting:
 
     def assign(self, key: Field, members: Index, ra: F8, dec: F8) -> Iterator[Served]:
         """Divide the objects of a field among it and its neighbours, by which of them covers most of their windows."""
-        own = self.source.load(key, self._around(ra[members], dec[members]))
+        own = self.source.load(key, self._around(ra[members], dec[members]), len(members))
         step = best_step(
             list(self._windows(own, ra[members], dec[members]).values()), self.reach, self.grid, len(members)
         )

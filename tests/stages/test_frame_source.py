@@ -45,7 +45,7 @@ def frame(number, sky=True):
 class Reader:
     """A reader of files that hold the number of their field."""
 
-    fits, ceiling, corrects = False, 1000, True
+    fits, ceiling, corrects, reads_tops = False, 1000, True, True
     grid = FrameGrid(ROWS, COLUMNS, overlap=1)
 
     def __init__(self):
@@ -254,13 +254,13 @@ def test_only_the_rows_asked_for_are_read_and_more_only_where_there_are_too_few(
 
 def test_more_rows_are_read_from_the_file_that_is_there(tops, monkeypatch):
     tops.load((1,), lambda _: 2)
-    monkeypatch.setattr(tops.archive, "read", lambda *_: pytest.fail("fetched again"))
+    monkeypatch.setattr(tops.archive, "read_part", lambda *_, **__: pytest.fail("fetched again"))
     assert len(tops.load((1,), ALL)["g"].frame.image) == ROWS
 
 
 def test_a_file_that_is_damaged_further_down_is_fetched_once_more(tops, monkeypatch):
     tops.load((1,), lambda _: 2)
-    monkeypatch.setattr(tops.archive, "read", lambda *_: "fetched again")
+    monkeypatch.setattr(tops.archive, "read_part", lambda *_, **__: "fetched again")
 
     def damaged(*_):
         raise UnreadableError("damaged")
