@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.archive.partial import takes_parts
 from survey_batch.archive.sources import mean_size
 from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
@@ -18,7 +19,7 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames, check_bands
+from survey_batch.stages.frame_source import FEW, TIME, ArchiveFrames, StoredFrames, check_bands
 from survey_batch.stages.frames import (
     STORE_CPU_SECONDS,
     correction_variables,
@@ -42,6 +43,9 @@ IVAR_CPU_SECONDS = 1.5e-4
 
 BLOCK_SHARE = 0.15
 """Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
+
+FETCHED_SHARE = 0.1
+"""Share of a frame's file that is fetched beyond the last row of a cutout."""
 
 FIELDS_SEEN = 3
 """Fields whose files' sizes stand for all."""
@@ -207,8 +211,12 @@ class CutoutsStage(Stage):
         fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
         file_bytes = self._file_bytes(plan)
         read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
-        cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
-        return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)
+        rows = self._share_of_rows(plan)
+        cpu += files * (read_seconds + STORE_CPU_SECONDS) * min(1.0, rows + BLOCK_SHARE)
+        parts = rows < 1 and takes_parts(self.context.origin.archive) and _per_field(plan) <= FEW
+        share, requests = (min(1.0, rows + FETCHED_SHARE), 2) if parts else (1.0, 1)
+        fetched = int(files * file_bytes * share)
+        return Cost(files, fetched, 2 * shard + fields, cpu, at_once=bands, requests=requests)
 
     def _file_bytes(self, plan: Plan) -> int:
         """Estimate a file's size: that of a few in a folder, else what the reader says."""
@@ -224,12 +232,17 @@ class CutoutsStage(Stage):
                 ]
         return mean_size(archive.root, files) or self.reader.file_bytes
 
-    def _share_read(self, plan: Plan) -> float:
-        """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""
-        per_field = plan.size("object") / max(plan.size("frame"), 1)
-        return 1.0 if self.section.whole_frames else min(1.0, per_field / (per_field + 1) + BLOCK_SHARE)
+    def _share_of_rows(self, plan: Plan) -> float:
+        """Estimate the share of each frame that is needed: up to the last of a field's objects."""
+        if self.section.whole_frames or not self.reader.reads_tops:
+            return 1.0
+        return _per_field(plan) / (_per_field(plan) + 1)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.section
         resampling = SUBPIXEL_CPU_SECONDS * (2 if cutouts.ivar else 1) if cutouts.registration == "subpixel" else 0.0
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
+
+
+def _per_field(plan: Plan) -> float:
+    return plan.size("object") / max(plan.size("frame"), 1)

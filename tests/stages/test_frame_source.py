@@ -17,6 +17,7 @@ from survey_batch.planning.stored import store_table
 from survey_batch.stages import frame_source, frame_view
 from survey_batch.stages.frame_source import (
     CORRECTION_VARIABLES,
+    FEW,
     FIELDS_IN_MEMORY,
     SKY_VARIABLES,
     ArchiveFrames,
@@ -25,6 +26,9 @@ from survey_batch.stages.frame_source import (
 from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
 from survey_batch.store.products import create_product, write_shard
 from survey_batch.store.schema import Schema, Shard, Variable
+from survey_batch.surveys.sdss.reader import SdssFrames
+from tests.jobs import archive_section
+from tests.servers import http_server
 
 ROWS, COLUMNS = 6, 8
 
@@ -282,3 +286,43 @@ def test_a_band_that_is_missing_is_not_asked_for_again(tops):
     tops.read.clear()
     tops.load((3,), ALL)
     assert tops.read == [("g", ROWS)]
+
+
+def test_the_first_rows_of_a_real_frame_come_alone_and_the_others_when_they_are_asked_for(real_data):
+    field, band, root = (301, 1043, 5, 25), "r", real_data / "sdss"
+    expected = ArchiveFrames(sdss(root), band, sky=False).load(field, ALL)[band].frame.image
+    with http_server(root, parts=True) as server:
+        source = ArchiveFrames(sdss(server.url), band, sky=False, whole=False)
+        size = (root / source.reader.path(field, band)).stat().st_size
+        few = source.load(field, lambda _: 400)[band].frame.image
+        assert server.sent < 0.4 * size
+        np.testing.assert_array_equal(few, expected[:400])
+        all_rows = source.load(field, lambda _: len(expected))[band].frame.image
+        np.testing.assert_array_equal(all_rows, expected)
+        assert server.sent <= size, "nothing came twice"
+        ArchiveFrames(sdss(server.url), band, sky=False, whole=False).load(field, lambda _: 400, FEW + 1)
+    assert sorted(server.requests.values()) == [4]
+
+
+def sdss(root):
+    """What stages know of an archive of SDSS."""
+    section = archive_section("sdss", root=str(root))
+    return SimpleNamespace(archive=section, images=lambda: SdssFrames(section))
+
+
+def test_bands_are_decoded_while_more_of_another_one_comes(tops, monkeypatch):
+    free = []
+
+    class File:
+        raw = b"SIMPLE  ="
+
+        def more(self, _):
+            free.append(tops._decoding.acquire(blocking=False))
+            tops._decoding.release()
+            return b""
+
+    monkeypatch.setattr(tops.reader, "read_top", lambda file, *_: file.upto(10))
+    with pytest.raises(TypeError):  # what it returns is no FrameTop
+        tops._top(File(), (1,), "g", ALL)
+    assert free == [True]
+    assert not tops._decoding.locked()
