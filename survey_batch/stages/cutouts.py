@@ -13,13 +13,14 @@ from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError, ReaderError
+from survey_batch.core.paths import is_url
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import FEW, TIME, ArchiveFrames, StoredFrames, check_bands
+from survey_batch.stages.frame_source import FEW, TIME, ArchiveFrames, check_bands
 from survey_batch.stages.frames import (
     STORE_CPU_SECONDS,
     correction_variables,
@@ -29,6 +30,7 @@ from survey_batch.stages.frames import (
     time_variable,
     wcs_variables,
 )
+from survey_batch.stages.stored_frames import StoredFrames
 from survey_batch.store.products import earlier_version, open_group, product_exists, product_url
 from survey_batch.store.schema import Variable
 
@@ -206,7 +208,8 @@ class CutoutsStage(Stage):
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
         if self.from_stored:
-            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
+            at_once = bands if is_url(self.context.output) else 1  # `read_patches`
+            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, at_once), cpu_seconds=cpu)
         files = plan.size("frame") * bands
         fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
         file_bytes = self._file_bytes(plan)

@@ -20,9 +20,10 @@ from survey_batch.images.wcs import tangent_at
 from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
-from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach, StoredFrames
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach
 from survey_batch.stages.frame_view import Bands, FrameError, FrameView
 from survey_batch.stages.object_status import MissingFrame, status_of
+from survey_batch.stages.stored_frames import FramePart, StoredFrames, read_patches
 from survey_batch.store.schema import Array
 
 Frames = ArchiveFrames | StoredFrames
@@ -52,6 +53,16 @@ class Served:
     members: Index
     windows: Mapping[str, Window]
     on_frame: Flags
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What is cut from one frame."""
+
+    letter: str
+    field: Field
+    frame: FrameView
+    window: Window
 
 
 @dataclass
@@ -87,7 +98,7 @@ class Cutting:
         """Cut all objects of a block, field by field, into an empty one."""
         for key, members in by_field(names, rows):
             for served in self.assign(key, members, rows["ra"], rows["dec"]):
-                cuts = {letter: self.cut(served, letter, window) for letter, window in served.windows.items()}
+                cuts = self.cut(served)
                 self.store_field(empty, names, served, cuts)
                 self.store(empty, served, cuts, rows["ra"], rows["dec"])
                 self.judge(empty, served, cuts)
@@ -128,47 +139,62 @@ class Cutting:
         errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
         return bands if errors or len(usable(bands)) >= len(usable(own)) else own
 
-    def cut(self, served: Served, letter: str, window: Window) -> BandCut:
-        """Gather, stitch and register the windows of one band."""
-        planes = self._gather(served.field, letter, usable(served.bands)[letter], window)
-        stitched = self._stitch(served, letter, window, planes)
-        stitched.planes = self._register(stitched.planes, window)
-        return stitched
+    def cut(self, served: Served) -> dict[str, BandCut]:
+        """Gather, stitch and register the windows of all bands."""
+        frames = usable(served.bands)
+        pieces = [Piece(letter, served.field, frames[letter], window) for letter, window in served.windows.items()]
+        cuts = {
+            piece.letter: BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
+            for piece, planes in zip(pieces, self._gather(pieces), strict=True)
+        }
+        if self.grid.overlap is not None:
+            self._stitch(served, cuts)
+        for letter, made in cuts.items():
+            made.planes = self._register(made.planes, served.windows[letter])
+        return cuts
 
-    def _gather(self, key: Field, letter: str, frame: FrameView, window: Window) -> Planes:
-        """Cut the part of the windows that one frame covers."""
-        x_start, y_start = window.x.start, window.y.start
+    def _gather(self, pieces: Sequence[Piece]) -> Iterator[Planes]:
+        """Cut the parts of windows that frames cover."""
+        parts = [self._part(piece) for piece in pieces]
+        for piece, part, patch in zip(pieces, parts, read_patches(parts, noise=self.ivar), strict=True):
+            x_start, y_start = piece.window.x.start, piece.window.y.start
+            planes = {"flux": cut(patch.pixels, x_start - part.columns.start, y_start - part.rows.start, self.reach)}
+            if patch.noise is not None:
+                ccd = self.source.ccd(piece.field, piece.letter)
+                planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, *patch.noise, ccd)
+            yield planes
+
+    def _part(self, piece: Piece) -> FramePart:
+        """Return the part of a frame that holds all windows."""
+        starts = piece.window.y.start, piece.window.x.start
         rows, columns = (
-            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), frame.shape, strict=True)
+            _bounds(start, self.reach, length) for start, length in zip(starts, piece.frame.shape, strict=True)
         )
-        pixels = frame.pixels(rows, columns)
-        planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
-        if self.ivar:
-            ccd = self.source.ccd(key, letter)
-            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
-        return planes
+        return FramePart(piece.frame, rows, columns)
 
-    def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
-        """Fill the rows that the serving frame lacks from other frames of the strip."""
-        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
-        if self.grid.overlap is None:
-            return made
-        wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
-        for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
-            rows = rows_from(step, window.y.start, self.reach, self.grid)
-            if not (touched := wanted & rows.any(axis=1)).any():
-                continue
-            key = self.reader.beyond(served.field, step)
-            moved = window.moved(step * self.grid.step).take(touched)
-            frame = self.source.load(key, _always(self._rows(moved)))[letter]
-            if is_error(frame):
-                made.missing.append((touched, MissingFrame(key, letter, frame)))
-                continue
-            patch = self._gather(key, letter, frame, moved)
+    def _stitch(self, served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Fill the rows that the serving frames lack from other frames of the strip."""
+        pieces, places = [], []
+        for letter, made in cuts.items():
+            window = served.windows[letter]
+            wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
+            for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
+                rows = rows_from(step, window.y.start, self.reach, self.grid)
+                if not (touched := wanted & rows.any(axis=1)).any():
+                    continue
+                key = self.reader.beyond(served.field, step)
+                moved = window.moved(step * self.grid.step).take(touched)
+                frame = self.source.load(key, _always(self._rows(moved)))[letter]
+                if is_error(frame):
+                    made.missing.append((touched, MissingFrame(key, letter, frame)))
+                    continue
+                pieces.append(Piece(letter, key, frame, moved))
+                places.append((touched, rows))
+        for piece, (touched, rows), patch in zip(pieces, places, self._gather(pieces), strict=True):
+            made = cuts[piece.letter]
             made.planes = overlay(made.planes, patch, touched, rows)
-            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], key[-1])
-            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], key[-1])
-        return made
+            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], piece.field[-1])
+            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], piece.field[-1])
 
     def _register(self, planes: Planes, window: Window) -> Planes:
         """Resample windows to the cutouts' pixels, if needed."""

@@ -1,10 +1,9 @@
-"""Two sources of frames with identical pixels: the `frames` product and the archive."""
+"""Frames straight from the archive, with the pixels that the `frames` product has (`stages/stored_frames.py`)."""
 
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
@@ -13,26 +12,18 @@ from survey_batch.archive.decompress import Inflater, decompress
 from survey_batch.archive.download import Archive
 from survey_batch.archive.partial import PartialFile
 from survey_batch.config.file_reader import as_text, reader_of
-from survey_batch.core.arrays import F4
 from survey_batch.core.errors import (
     ConfigurationError,
-    NotFoundError,
     ObjectError,
     ReaderError,
     TransientError,
     UnreadableError,
 )
-from survey_batch.core.status import Status
-from survey_batch.images.aperture_correction import ApertureCorrection
-from survey_batch.images.frame import AnyWcs, Frame, FrameTop, FrameWcs, Sky
+from survey_batch.images.frame import AnyWcs, Frame, FrameTop
 from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field, ImageReader
-from survey_batch.planning.stored_fields import PlannedFields
 from survey_batch.stages.context import Origin
 from survey_batch.stages.frame_view import Bands, FrameError, FrameInMemory, FrameTopInMemory, FrameView
-from survey_batch.store.damage import damage_told
-from survey_batch.store.products import open_group, read_rows, stored
-from survey_batch.store.shard_parts import read_part
 
 T = TypeVar("T")
 
@@ -58,12 +49,6 @@ CORRECTION_VARIABLES = {
 
 TIME = "mjd_tai"
 """Name of the observation time in the products, as in `Frame`."""
-
-ERROR_OF: dict[int, type[FrameError]] = {
-    Status.NOT_FOUND: NotFoundError,
-    Status.UNREADABLE: UnreadableError,
-    Status.UNREACHABLE: TransientError,
-}
 
 
 def check_bands(reader: ImageReader, bands: str, key: str) -> None:
@@ -210,82 +195,3 @@ def _checked(value: object, kind: type[T], method: str) -> T:
 def _is_short(frame: FrameView | FrameError | None, reach: Reach) -> bool:
     """Tell whether a frame must be read, or has fewer rows than are needed."""
     return frame is None or (isinstance(frame, FrameTopInMemory) and len(frame.frame.image) < reach(frame.wcs))
-
-
-@dataclass(frozen=True)
-class StoredFrame:
-    """One band of one row of `frames.zarr`."""
-
-    output: str
-    index: int
-    band: int
-    wcs: FrameWcs
-    shape: tuple[int, int]
-    correction: ApertureCorrection
-    mjd_tai: float
-
-    def pixels(self, rows: slice, columns: slice) -> F4:
-        """Return part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
-        return self._read("image", rows, columns)
-
-    def calibration(self) -> F4:
-        """Return the nanomaggies per count of each column."""
-        return self._read("calibration")
-
-    def sky(self) -> Sky:
-        """Return the subtracted sky."""
-        return Sky(*(self._read(name) for name in SKY_VARIABLES.values()))
-
-    def _read(self, name: str, *part: slice) -> F4:
-        group = open_group(self.output, "frames", fresh=False)
-        with damage_told(group, [name], slice(self.index, self.index + 1)):
-            return read_part(stored(group, name), self.index, self.band, *part)
-
-
-class StoredFrames:
-    """Frames of the `frames` product; a neighbouring field that the product lacks comes from the archive."""
-
-    def __init__(self, output: str, archive: ArchiveFrames) -> None:
-        self.output, self.archive = output, archive
-        self.bands, self.reader = archive.bands, archive.reader
-        self._planned = PlannedFields(output)
-        self._fields: dict[Field, Bands] = {}
-
-    def url(self, field: Field, band: str) -> str:
-        """Return the address of a frame's file."""
-        return self.archive.url(field, band)
-
-    def ccd(self, field: Field, band: str) -> Ccd:
-        """Return the noise properties of the detector behind a frame."""
-        return self.archive.ccd(field, band)
-
-    def load(self, field: Field, reach: Reach, objects: int = 1) -> Bands:
-        """Return all bands of one field; what the product says of it, but for pixels, is read once."""
-        if field not in self._fields:
-            if (index := self._planned.index(field)) is None:
-                return self.archive.load(field, reach, objects)
-            self._fields[field] = self._read(field, index)
-        return self._fields[field]
-
-    def _read(self, field: Field, index: int) -> Bands:
-        names = ("status", "crval", "crpix", "cd", TIME, *CORRECTION_VARIABLES.values())
-        read = read_rows(self.output, "frames", slice(index, index + 1), names)
-        status, crval, crpix, cd, mjd_tai, *correction = (read[name][0] for name in names)
-        return {
-            band: StoredFrame(
-                self.output,
-                index,
-                number,
-                FrameWcs(crval[number], crpix[number], cd[number]),
-                self.reader.grid.shape,
-                ApertureCorrection(*(part[number].item() for part in correction)),
-                mjd_tai[number].item(),
-            )
-            if status[number] == Status.OK
-            else self._error(status[number], field, band)
-            for number, band in enumerate(self.bands)
-        }
-
-    def _error(self, status: int, field: Field, band: str) -> FrameError:
-        kind = ERROR_OF.get(int(status), ObjectError)
-        return kind(f"{self.url(field, band)} is {Status(status).name.lower()} in frames.zarr")

@@ -1,31 +1,23 @@
-"""Frames from the archive and from the product are the same frames, and those that are missing say why."""
+"""Frames straight from the archive: each is read once, no further than needed, and those that are missing say why."""
 
 import bz2
 import re
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from survey_batch.config.job import Job
-from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, TransientError, UnreadableError
+from survey_batch.core.errors import NotFoundError, ReaderError, TransientError, UnreadableError
 from survey_batch.core.status import Status
-from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs, Sky
-from survey_batch.planning.stored import store_table
-from survey_batch.stages import frame_source, frame_view
+from survey_batch.stages import frame_view
 from survey_batch.stages.frame_source import (
-    CORRECTION_VARIABLES,
     FEW,
     FIELDS_IN_MEMORY,
-    SKY_VARIABLES,
     ArchiveFrames,
-    StoredFrames,
 )
 from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
-from survey_batch.store.products import create_product, write_shard
-from survey_batch.store.schema import Schema, Shard, Variable
 from survey_batch.surveys.sdss.reader import SdssFrames
 from tests.jobs import archive_section
 from tests.servers import http_server
@@ -160,74 +152,6 @@ def test_the_correction_is_measured_once_and_only_when_it_is_asked_for(monkeypat
 def test_a_frame_that_was_read_without_its_sky_has_none():
     with pytest.raises(ValueError, match="read without its sky"):
         FrameInMemory(frame(1, sky=False)).sky()
-
-
-STATUSES = {1: (Status.OK, Status.OK), 3: (Status.OK, Status.NOT_FOUND), 4: (Status.UNREADABLE, Status.FAILED)}
-
-
-@pytest.fixture
-def stored(source, tmp_path):
-    """The same frames as a product of fields 1, 3 and 4; the others are in the archive alone."""
-    plane = ("frame", "band")
-    variables = (
-        Variable("image", (*plane, "y", "x"), "f4"),
-        Variable("calibration", (*plane, "x"), "f4"),
-        Variable("crval", (*plane, "axis"), "f8"),
-        Variable("crpix", (*plane, "axis"), "f8"),
-        Variable("cd", (*plane, "axis", "world"), "f8"),
-        Variable("sky", (*plane, "sky_y", "sky_x"), "f4"),
-        Variable("sky_column", (*plane, "x"), "f4"),
-        Variable("sky_row", (*plane, "y"), "f4"),
-        Variable("mjd_tai", plane, "f8"),
-        *(Variable(name, plane, "f4") for name in CORRECTION_VARIABLES.values()),
-    )
-    sizes = {"frame": 3, "band": 2, "y": ROWS, "x": COLUMNS, "axis": 2, "world": 2, "sky_y": 2, "sky_x": 2}
-    output = str(tmp_path / "out")
-    create_product(output, Schema("frames", "frame", sizes, 1, variables, status_dims=plane), {"provenance": {}})
-    for place, (number, status) in enumerate(STATUSES.items()):
-        one = frame(number)
-        values = {"image": one.image, "calibration": one.calibration, **vars(one.wcs)}
-        values |= {name: getattr(one.sky, part) for part, name in SKY_VARIABLES.items()}
-        values["mjd_tai"] = one.mjd_tai
-        values |= {name: np.float32(number + 0.5) for name in CORRECTION_VARIABLES.values()}
-        data = {name: np.stack([value, value])[np.newaxis] for name, value in values.items()}
-        write_shard(output, "frames", Shard("frame", place, place, place + 1), data, np.array([status], np.uint8))
-    store_table(output, "frame", pa.table({"field": list(STATUSES)}), 1)
-    return StoredFrames(output, source)
-
-
-def test_what_the_product_says_of_a_field_is_read_once_and_its_pixels_when_asked_for(stored, monkeypatch):
-    read, fields = frame_source.read_rows, []
-    monkeypatch.setattr(frame_source, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
-    first = [stored.load((number,), ALL) for number in STATUSES]
-    assert [stored.load((number,), ALL) for number in STATUSES] == first
-    assert len(fields) == len(STATUSES)
-    assert {type(one) for bands in first for one in bands.values()} > {frame_source.StoredFrame}
-
-
-def test_a_stored_frame_is_the_archive_s(stored, source):
-    here, there = stored.load((1,), ALL)["r"], source.load((1,), ALL)["r"]
-    rows, columns = slice(1, 4), slice(2, 8)
-    np.testing.assert_array_equal(here.pixels(rows, columns), there.pixels(rows, columns))
-    np.testing.assert_array_equal(here.calibration(), there.calibration())
-    for part in ("crval", "crpix", "cd"):
-        np.testing.assert_array_equal(getattr(here.wcs, part), getattr(there.wcs, part))
-    for part in SKY_VARIABLES:
-        np.testing.assert_array_equal(getattr(here.sky(), part), getattr(there.sky(), part))
-    assert here.mjd_tai == there.mjd_tai == 51465.3
-    assert here.correction == ApertureCorrection(1.5, 1.5, 1.5, 1.5)
-
-
-def test_a_stored_frame_that_is_missing_says_so_with_its_address(stored):
-    gone = stored.load((3,), ALL)["r"]
-    assert type(gone) is NotFoundError
-    assert str(gone) == f"{stored.url((3,), 'r')} is not_found in frames.zarr"
-    assert [type(one) for one in stored.load((4,), ALL).values()] == [UnreadableError, ObjectError]
-
-
-def test_a_field_that_the_product_lacks_comes_from_the_archive(stored, source):
-    assert type(stored.load((5,), ALL)["g"]) is FrameInMemory
-    assert sorted(source.reader.asked) == [(5, "g"), (5, "r")]
 
 
 @pytest.fixture
