@@ -6,6 +6,7 @@ import random
 from contextlib import nullcontext
 
 import pytest
+import s3fs
 
 from survey_batch.archive import download
 from survey_batch.archive.decompress import SDSS_CEILING, Inflater
@@ -13,7 +14,7 @@ from survey_batch.archive.download import Archive
 from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
 from tests.archive_files import archive
 from tests.jobs import archive_section
-from tests.servers import BUSY, NOT_FOUND, PAGE, RESET, SHORT, Fault, http_server
+from tests.servers import BUSY, NOT_FOUND, PAGE, RESET, SHORT, Fault, http_server, s3_server
 
 pytestmark = pytest.mark.usefixtures("short_waits", "small_parts")
 
@@ -202,3 +203,25 @@ def test_every_request_for_a_part_waits_for_its_turn(files):
         there = Archive(archive_section(survey="sdss", root=server.url), Turn)
         assert there.read_part(NAME, start) == CONTENT[:NEEDED]
     assert len(turns) == 2
+
+
+@pytest.mark.slow
+def test_parts_come_from_a_bucket(files, tmp_path):
+    with s3_server(tmp_path / "s3"):
+        bucket = s3fs.S3FileSystem()
+        bucket.mkdir("parts")
+        bucket.pipe_file(f"parts/{NAME}", RAW)
+        bucket.pipe_file("parts/empty.fits.bz2", b"")
+        there = archive("s3://parts")
+        assert there.read_part(NAME, start) == CONTENT[:NEEDED]
+        traffic = there.traffic.take()
+        assert traffic.requests == 2
+        assert NEEDED < traffic.bytes < MOST
+        file = there.read_part(NAME, lambda file: file)
+        bucket.pipe_file(f"parts/{NAME}", RAW[:-1] + b"x")
+        with pytest.raises(UnreadableError, match="changed while it came"):
+            file.more(1000)
+        with pytest.raises(NotFoundError):
+            there.read_part("none.fits.bz2", start)
+        with pytest.raises(TransientError):
+            archive("s3://parts", attempts=1).read_part("empty.fits.bz2", start)
