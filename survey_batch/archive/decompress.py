@@ -148,7 +148,7 @@ class Inflater:
         self._kind, self._ceiling, self._more = kind_of(raw), ceiling, more
         self._parts, self._length = list[bytes](), 0
         self._stream, self._rest, self._at = None, raw, 0
-        self._block = 100_000 * int(raw[3:4]) if raw[3:4].isdigit() else 0
+        self._block = 100_000 * (int(raw[3:4]) if raw[3:4].isdigit() else 0) or 900_000
         self._given, self._given_for = 0, 0  # bytes given to the decompressor: all, and those that all parts came from
         self._ended = self._kind not in PACKED and more is None
         if self._kind in PACKED:
