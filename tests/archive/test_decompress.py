@@ -200,7 +200,10 @@ def test_parts_of_a_file_are_the_start_of_the_whole(lengths, border, kind):
 @settings(max_examples=15)
 @example(first=3, border=0, lengths=[10], two=False)
 @given(
-    st.integers(1, 200_000), st.integers(0, 320_000), st.lists(st.integers(1, 320_000), max_size=3), two=st.booleans()
+    first=st.integers(1, 200_000),
+    border=st.integers(0, 320_000),
+    lengths=st.lists(st.integers(1, 320_000), max_size=3),
+    two=st.booleans(),
 )
 def test_a_file_that_comes_in_pieces_is_the_same(first, border, lengths, two):
     raw = bz2.compress(NOISE[:border], 1) + bz2.compress(NOISE[border:], 1) if two else BLOCKS
