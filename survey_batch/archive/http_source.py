@@ -13,7 +13,7 @@ import fsspec.asyn
 import yarl
 
 from survey_batch.archive.attempt import AttemptError, Download, Received, Span, length_told, part_of
-from survey_batch.core.errors import NotFoundError, UnreadableError
+from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
 
 LONGEST_WAIT = 300.0
 """Longest wait in seconds; a server that asks for more is left alone until the next run."""
@@ -113,7 +113,7 @@ def _check_status(response: Any, *, part: bool) -> None:
     status, said = response.status, f"the server answered {response.status} {response.reason or ''}".strip()
     if status in (404, 410):
         raise AttemptError(said, NotFoundError, attempts=1)
-    if part and status == 416:
+    if part and status == 501:
         raise AttemptError(said, UnreadableError, attempts=1)
     wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
     if status in _WORTH_RETRYING or status >= 500 or (status >= 400 and wait is not None):
@@ -122,7 +122,9 @@ def _check_status(response: Any, *, part: bool) -> None:
         raise AttemptError(said, wait=wait)
     if status != 200:
         # A refusal (401, 403, …) is about who asks, not about the file, so the next run may try again.
-        raise AttemptError(f"{said}: a login, a proxy or a blocked address?", attempts=1)
+        # What refuses a part may give the whole file, so that decides.
+        kind = UnreadableError if part else TransientError
+        raise AttemptError(f"{said}: a login, a proxy or a blocked address?", kind, attempts=1)
 
 
 def retry_after(value: str | None, date: str | None = None) -> float | None:

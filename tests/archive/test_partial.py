@@ -14,7 +14,7 @@ from survey_batch.archive.download import Archive
 from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
 from tests.archive_files import archive
 from tests.jobs import archive_section
-from tests.servers import BUSY, NOT_FOUND, PAGE, RESET, SHORT, Fault, http_server, s3_server
+from tests.servers import BUSY, FORBIDDEN, NOT_FOUND, PAGE, RESET, SHORT, Fault, http_server, s3_server
 
 pytestmark = pytest.mark.usefixtures("short_waits", "small_parts")
 
@@ -125,6 +125,8 @@ def test_a_part_that_does_not_come_or_not_whole_is_asked_for_again(files, fault,
     [
         Fault(whole=True),
         Fault(status=416, body=b""),
+        FORBIDDEN,
+        Fault(status=501),
         Fault(status=206),
         Fault(headers={"Content-Range": "bytes 7-9/900000"}),
         Fault(headers={"Content-Range": "a part"}),
@@ -133,7 +135,7 @@ def test_a_part_that_does_not_come_or_not_whole_is_asked_for_again(files, fault,
         Fault(change=lambda raw: bytes(len(raw))),
         Fault(body=gzip.compress(RAW), headers={"Content-Encoding": "gzip"}),
     ],
-    ids=["whole", "416", "206", "elsewhere", "nonsense", "version", "length", "zeros", "packed"],
+    ids=["whole", "416", "403", "501", "206", "elsewhere", "nonsense", "version", "length", "zeros", "packed"],
 )
 @pytest.mark.parametrize("which", [0, 1])
 def test_after_anything_odd_the_whole_file_is_asked_for(files, fault, which):
