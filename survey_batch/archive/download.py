@@ -11,8 +11,7 @@ of three errors:
 
 A file in a folder is always whole, and there nobody says "not now".
 
-Where only the beginning of a file is needed, no more of it is fetched (`Archive.read_part`). What cannot be told from a
-part is told from the whole file.
+Where only the first part of a file is needed, no more comes (`Archive.read_part`); if it is odd, the whole decides.
 """
 
 import logging
@@ -89,8 +88,6 @@ class Archive:
         Counts of what was downloaded.
     remote
         Whether each look-up of a file is a request to a server.
-    in_parts
-        Whether `read_part` fetches parts.
 
     Raises
     ------
@@ -114,7 +111,7 @@ class Archive:
         self._host = urlsplit(section.root).netloc
         self._cache = FileCache(section.cache if self.remote else None, section.root, content)
         self._limiter = limiter or run_wide_limiter(self._host, section.connections)
-        self.in_parts = takes_parts(section)
+        self._in_parts = takes_parts(section)
 
     def __reduce__(self) -> tuple[type["Archive"], tuple[object, ...]]:
         return Archive, (self.section, self._limiter, self.content, self.address)
@@ -166,9 +163,8 @@ class Archive:
     ) -> T:
         """Fetch no more of a file than its reader asks for, and read it; raise errors as `read` does.
 
-        Files are fetched whole where they are kept in a cache, and where requests pause, as parts take more of them;
-        also if the server does not send parts, the file is neither bzip2 nor plain FITS, or the reader finds a part
-        unreadable.
+        Files are fetched whole where a cache keeps them, and where requests pause, as parts take more of them; also if
+        the server sends no parts, the file is neither bzip2 nor plain FITS, or the reader finds a part unreadable.
 
         Parameters
         ----------
@@ -179,7 +175,7 @@ class Archive:
         most
             Whether it will ask for most of the file, which is then fetched whole.
         """
-        if self.in_parts and not most:
+        if self._in_parts and not most:
             with suppress(UnreadableError):
                 name, received = self._fetch((path, *others), Span(0, FIRST_BYTES))
                 if received.length is None or kind_of(received.raw) in ("bz2", "fits"):
