@@ -18,7 +18,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
@@ -238,10 +238,7 @@ class Archive:
 
     def _attempt(self, path: str, span: Span | None, number: int) -> Received:
         try:
-            if self.remote:
-                with self._limiter():
-                    received = self._request(path, span, number)
-            else:
+            with self._limiter() if self.remote else nullcontext():
                 received = self._request(path, span, number)
             if received.length is None:
                 received = checked(received, path, self.content, PAGE_ATTEMPTS if self.remote else 1)
