@@ -128,6 +128,11 @@ class ImageReader(FileReader):
         return FrameTop(frame.image, frame.wcs, frame.mjd_tai) if isinstance(frame, Frame) else frame
 
     @property
+    def reads_tops(self) -> bool:
+        """Whether `read_top` reads less than the whole file, which takes one of the reader's own."""
+        return type(self).read_top is not ImageReader.read_top
+
+    @property
     def knows_noise(self) -> bool:
         """Whether the noise of pixels is known.
 

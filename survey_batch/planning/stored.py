@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.paths import files_in, join, remove
-from survey_batch.planning.footers import forget_plan, read_group
+from survey_batch.planning.footers import footer_of, forget_plan, read_group
 from survey_batch.planning.hashing import hash_of
 from survey_batch.store.schema import Array, Axis, Shard
 from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
@@ -129,8 +130,8 @@ class Stored:
     part_rows: int
 
     @classmethod
-    def of(cls, output: str, axis: str) -> "Stored":
-        """Read the first footer.
+    def of(cls, output: str, axis: str, *, fresh: bool = True) -> "Stored":
+        """Read the first footer, or take the one that this process keeps.
 
         Raises
         ------
@@ -139,10 +140,16 @@ class Stored:
         DamagedFileError
             It cannot be read.
         """
-        with opened_table(table_path(output, axis)) as file:
-            rows = file.metadata.num_rows
-            said = json.loads((file.schema_arrow.metadata or {}).get(PARTS, b"{}"))
-            return cls(tuple(file.schema_arrow.names), said.get("files", 1), said.get("rows", rows), rows)
+        path = table_path(output, axis)
+        footer = _read_footer(path) if fresh else footer_of(path)
+        said, rows = json.loads((footer.metadata or {}).get(PARTS, b"{}")), footer.num_rows
+        names = tuple(footer.schema.to_arrow_schema().names)
+        return cls(names, said.get("files", 1), said.get("rows", rows), rows)
+
+
+def _read_footer(path: str) -> pq.FileMetaData:
+    with opened_table(path) as file:
+        return file.metadata
 
 
 def read_plan_columns(output: str, names: Sequence[str]) -> Rows:

@@ -59,6 +59,8 @@ class Cost:
         Memory of a worker besides its shards, whatever the number of its threads.
     at_once : int
         Files that one shard requests from a remote archive at a time.
+    requests : int
+        Requests for each of the files.
     unknown : str
         What the CPU time leaves out because nobody has measured it, in words; empty if nothing.
     """
@@ -70,6 +72,7 @@ class Cost:
     start_seconds: float = 0.0
     process_bytes: int = 0
     at_once: int = 1
+    requests: int = 1
     unknown: str = ""
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.archive.partial import takes_parts
 from survey_batch.archive.sources import mean_size
 from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError, ReaderError
+from survey_batch.core.paths import is_url
 from survey_batch.core.pixel_mask import mask_attributes
 from survey_batch.images.quality import MASK_BITS
 from survey_batch.images.reader import Field, ImageReader
@@ -20,7 +22,7 @@ from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import TIME, ArchiveFrames, check_bands, fields_in_memory
+from survey_batch.stages.frame_source import FEW, TIME, ArchiveFrames, check_bands, fields_in_memory
 from survey_batch.stages.frames import (
     STORE_CPU_SECONDS,
     correction_variables,
@@ -45,6 +47,9 @@ IVAR_CPU_SECONDS = 1.5e-4
 
 BLOCK_SHARE = 0.15
 """Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
+
+FETCHED_SHARE = 0.1
+"""Share of a frame's file that is fetched beyond the last row of a cutout."""
 
 FIELDS_SEEN = 3
 """Fields whose files' sizes stand for all."""
@@ -218,9 +223,13 @@ class CutoutsStage(Stage):
         cutting = Cutting(self.section, self._source())
         return cutting.block(self.context.origin.field, rows, self.empty_block(len(rows["ra"])))
 
+    @property
+    def _whole(self) -> bool:
+        """Whether frames are read whole, though the last objects may lie in their first rows."""
+        return self.section.whole_frames or self.masked
+
     def _source(self) -> Frames:
-        whole = self.section.whole_frames or self.masked
-        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=whole)
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self._whole)
         return StoredFrames(self.context.output, archive) if self.from_stored else archive
 
     def cost(self, plan: Plan) -> Cost:
@@ -229,14 +238,19 @@ class CutoutsStage(Stage):
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
         if self.from_stored:
-            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
+            at_once = bands if is_url(self.context.output) else 1  # `read_patches`
+            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, at_once), cpu_seconds=cpu)
         each, file_bytes = self._files(plan)
         planes = 1 + (self.section.ivar and self.reader.sky_shape is None) + self.masked
         files = plan.size("frame") * each
         fields = (fields_in_memory(self.reader) + 1) * planes * field_bytes(self.reader, bands)
         read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
-        cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
-        return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)
+        rows = self._share_of_rows(plan)
+        cpu += files * (read_seconds + STORE_CPU_SECONDS) * min(1.0, rows + BLOCK_SHARE)
+        parts = rows < 1 and takes_parts(self.context.origin.archive) and _per_field(plan) <= FEW
+        share, requests = (min(1.0, rows + FETCHED_SHARE), 2) if parts else (1.0, 1)
+        fetched = int(files * file_bytes * share)
+        return Cost(files, fetched, 2 * shard + fields, cpu, at_once=bands, requests=requests)
 
     def _files(self, plan: Plan) -> tuple[int, int]:
         """Estimate how many files a field has, and their size: that of a few in a folder, else what the reader says."""
@@ -252,12 +266,17 @@ class CutoutsStage(Stage):
         each = max(len(files) // len(rows), len(self.bands))
         return each, mean_size(archive.root, files) or self.reader.file_bytes
 
-    def _share_read(self, plan: Plan) -> float:
-        """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""
-        per_field = plan.size("object") / max(plan.size("frame"), 1)
-        return 1.0 if self.section.whole_frames else min(1.0, per_field / (per_field + 1) + BLOCK_SHARE)
+    def _share_of_rows(self, plan: Plan) -> float:
+        """Estimate the share of each frame that is needed: up to the last of a field's objects."""
+        if self._whole or not self.reader.reads_tops:
+            return 1.0
+        return _per_field(plan) / (_per_field(plan) + 1)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.section
         resampling = SUBPIXEL_CPU_SECONDS * (2 if cutouts.ivar else 1) if cutouts.registration == "subpixel" else 0.0
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
+
+
+def _per_field(plan: Plan) -> float:
+    return plan.size("object") / max(plan.size("frame"), 1)

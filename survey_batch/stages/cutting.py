@@ -20,10 +20,10 @@ from survey_batch.images.windows import Planes, Window, best_step, judged, overl
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, Reach
-from survey_batch.stages.frame_view import Bands, FrameView
+from survey_batch.stages.frame_view import Bands
 from survey_batch.stages.object_status import MissingFrame, status_of
-from survey_batch.stages.served import BandCut, Served, is_error, usable
-from survey_batch.stages.stored_frames import Frames
+from survey_batch.stages.served import BandCut, Piece, Served, is_error, usable
+from survey_batch.stages.stored_frames import FramePart, Frames, Patch, read_patches
 from survey_batch.stages.tile_stitching import fill_from_tiles, names_of_others
 from survey_batch.store.schema import Array
 
@@ -54,7 +54,7 @@ class Cutting:
 
     def assign(self, key: Field, members: Index, ra: F8, dec: F8) -> Iterator[Served]:
         """Divide the objects of a field among it and its neighbours, by which of them covers most of their windows."""
-        own = self.source.load(key, self._around(ra[members], dec[members]))
+        own = self.source.load(key, self._around(ra[members], dec[members]), len(members))
         step = best_step(
             list(self._windows(own, ra[members], dec[members]).values()), self.reach, self.grid, len(members)
         )
@@ -89,59 +89,71 @@ class Cutting:
 
     def cut(self, served: Served) -> dict[str, BandCut]:
         """Gather, stitch and register the windows of all bands."""
+        frames = usable(served.bands)
+        pieces = [Piece(letter, served.field, frames[letter], window) for letter, window in served.windows.items()]
         cuts = {
-            letter: self._stitch(
-                served, letter, window, self._gather(served.field, letter, usable(served.bands)[letter], window)
-            )
-            for letter, window in served.windows.items()
+            piece.letter: BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
+            for piece, planes in zip(pieces, self._gather(pieces), strict=True)
         }
-        if self.reader.stitches:
+        if self.grid.overlap is not None:
+            self._stitch(served, cuts)
+        elif self.reader.stitches:
             fill_from_tiles(served, cuts, self.source, self._gather, self.reach)
         for letter, made in cuts.items():
             made.planes = self._register(made.planes, served.windows[letter])
         return cuts
 
-    def _gather(self, key: Field, letter: str, frame: FrameView, window: Window) -> Planes:
-        """Cut the part of the windows that one frame covers."""
-        x_start, y_start = window.x.start, window.y.start
+    def _gather(self, pieces: Sequence[Piece]) -> Iterator[Planes]:
+        """Cut the parts of windows that frames cover."""
+        parts = [self._part(piece) for piece in pieces]
+        for piece, part, patch in zip(pieces, parts, read_patches(parts, noise=self.ivar), strict=True):
+            yield self._planes(piece, part, patch)
+
+    def _part(self, piece: Piece) -> FramePart:
+        """Return the part of a frame that holds all windows."""
+        starts = piece.window.y.start, piece.window.x.start
         rows, columns = (
-            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), frame.shape, strict=True)
+            _bounds(start, self.reach, length) for start, length in zip(starts, piece.frame.shape, strict=True)
         )
-        pixels = frame.pixels(rows, columns)
-        x_here, y_here = x_start - columns.start, y_start - rows.start
-        planes: Planes = {"flux": cut(pixels, x_here, y_here, self.reach)}
-        mask = frame.mask(rows, columns) if self.mask else None
-        if mask is not None:
-            planes["mask"] = cut_mask(mask, x_here, y_here, self.reach, NO_DATA)
-        given = frame.ivar(rows, columns) if self.ivar else None
-        if given is not None:
-            planes["ivar"] = cut(given, x_here, y_here, self.reach)
-        elif self.ivar:
-            ccd = self.source.ccd(key, letter)
-            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
+        return FramePart(piece.frame, rows, columns)
+
+    def _planes(self, piece: Piece, part: FramePart, patch: Patch) -> Planes:
+        """Cut windows from what was read of a frame."""
+        x_start, y_start = piece.window.x.start, piece.window.y.start
+        x_here, y_here = x_start - part.columns.start, y_start - part.rows.start
+        planes: Planes = {"flux": cut(patch.pixels, x_here, y_here, self.reach)}
+        if patch.mask is not None:
+            planes["mask"] = cut_mask(patch.mask, x_here, y_here, self.reach, NO_DATA)
+        if patch.ivar is not None:
+            planes["ivar"] = cut(patch.ivar, x_here, y_here, self.reach)
+        elif patch.noise is not None:
+            ccd = self.source.ccd(piece.field, piece.letter)
+            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, *patch.noise, ccd)
         return judged(planes)
 
-    def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
-        """Fill the rows that the serving frame lacks from other frames of the strip."""
-        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
-        if self.grid.overlap is None:
-            return made
-        wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
-        for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
-            rows = rows_from(step, window.y.start, self.reach, self.grid)
-            if not (touched := wanted & rows.any(axis=1)).any():
-                continue
-            key = self.reader.beyond(served.field, step)
-            moved = window.moved(step * self.grid.step).take(touched)
-            frame = self.source.load(key, _always(self._rows(moved)))[letter]
-            if is_error(frame):
-                made.missing.append((touched, MissingFrame(key, letter, frame, f"field {key[-1]}")))
-                continue
-            patch = self._gather(key, letter, frame, moved)
+    def _stitch(self, served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Fill the rows that the serving frames lack from other frames of the strip."""
+        pieces, places = [], []
+        for letter, made in cuts.items():
+            window = served.windows[letter]
+            wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
+            for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
+                rows = rows_from(step, window.y.start, self.reach, self.grid)
+                if not (touched := wanted & rows.any(axis=1)).any():
+                    continue
+                key = self.reader.beyond(served.field, step)
+                moved = window.moved(step * self.grid.step).take(touched)
+                frame = self.source.load(key, _always(self._rows(moved)))[letter]
+                if is_error(frame):
+                    made.missing.append((touched, MissingFrame(key, letter, frame, f"field {key[-1]}")))
+                    continue
+                pieces.append(Piece(letter, key, frame, moved))
+                places.append((touched, rows))
+        for piece, (touched, rows), patch in zip(pieces, places, self._gather(pieces), strict=True):
+            made = cuts[piece.letter]
             overlay(made.planes, patch, np.flatnonzero(touched), rows[touched][:, :, None])
-            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], key[-1])
-            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], key[-1])
-        return made
+            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], piece.field[-1])
+            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], piece.field[-1])
 
     def _register(self, planes: Planes, window: Window) -> Planes:
         """Resample windows to the cutouts' pixels, if needed."""

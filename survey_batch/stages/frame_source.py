@@ -1,4 +1,4 @@
-"""Frames straight from the archive."""
+"""Frames straight from the archive, with the pixels that the `frames` product has (`stages/stored_frames.py`)."""
 
 import contextlib
 from collections import OrderedDict
@@ -10,6 +10,7 @@ from typing import TypeVar
 from survey_batch.archive.content import ANY, FITS
 from survey_batch.archive.decompress import Inflater, decompress
 from survey_batch.archive.download import Archive
+from survey_batch.archive.partial import PartialFile
 from survey_batch.config.file_reader import as_text, reader_of
 from survey_batch.core.errors import (
     ConfigurationError,
@@ -31,6 +32,9 @@ Reach = Callable[[AnyWcs], int]
 
 FIELDS_IN_MEMORY = 3
 """A field and its two neighbours on a strip: objects are in the order of fields, so no frame is decoded twice."""
+
+FEW = 8
+"""Objects of a field up to which its frames are fetched in parts: the last of nine is in the last tenth of a frame."""
 
 SKY_VARIABLES = {"image": "sky", "column": "sky_column", "row": "sky_row"}
 """Parts of `Sky`, and their names in the `frames` product."""
@@ -99,7 +103,7 @@ class ArchiveFrames:
         with reader_of(self.archive.section.survey, f"field {field}"):
             return self.reader.ccd(field, band)
 
-    def load(self, field: Field, reach: Reach) -> Bands:
+    def load(self, field: Field, reach: Reach, objects: int = 1) -> Bands:
         """Return all bands of one field; downloads run in parallel, within the run's limit.
 
         Parameters
@@ -108,10 +112,13 @@ class ArchiveFrames:
             The field.
         reach
             Tells from a band's WCS how many of the frame's first rows will be asked for.
+        objects
+            How many objects ask for them.
         """
         before = self._fields.get(field, {})
         if any(_is_short(before.get(band), reach) for band in self.bands):
-            self._fields[field] = self._each(lambda band: self._view(field, band, reach, before.get(band)))
+            most = objects > FEW
+            self._fields[field] = self._each(lambda band: self._view(field, band, reach, before.get(band), most=most))
             while len(self._fields) > self._most:
                 self._fields.popitem(last=False)
         self._fields.move_to_end(field)
@@ -126,7 +133,7 @@ class ArchiveFrames:
             return dict(zip(self.bands, pool.map(read, self.bands), strict=True))
 
     def _view(
-        self, field: Field, band: str, reach: Reach, before: FrameView | FrameError | None
+        self, field: Field, band: str, reach: Reach, before: FrameView | FrameError | None, *, most: bool
     ) -> FrameView | FrameError:
         """Read a band, or more rows of it than before."""
         if before is not None and not _is_short(before, reach):
@@ -136,8 +143,8 @@ class ArchiveFrames:
             return FrameInMemory(frame, self.reader.corrects) if isinstance(frame, Frame) else frame
         if isinstance(before, FrameTopInMemory):
             with contextlib.suppress(UnreadableError):  # else it is fetched once more, like any unreadable file
-                return self._top(before.raw, field, band, reach)
-        return self._read(field, band, lambda raw: self._top(raw, field, band, reach))
+                return self._top(before.file, field, band, reach)
+        return self._read_top(field, band, reach, most=most)
 
     def _whole(self, field: Field, band: str) -> Frame | FrameError:
         """Read a frame, and what lies in other files beside it."""
@@ -169,18 +176,36 @@ class ArchiveFrames:
             file = decompress(raw, self.reader.ceiling, plain=not self.reader.fits)
             return _checked(self.reader.read(file, field, band, sky=self.sky), Frame, "read")
 
-    def _top(self, raw: bytes, field: Field, band: str, reach: Reach) -> FrameTopInMemory:
+    def _top(self, file: PartialFile, field: Field, band: str, reach: Reach) -> FrameTopInMemory:
+        def more(count: int) -> bytes:
+            self._decoding.release()  # another band is decoded meanwhile
+            try:
+                return file.more(count)
+            finally:
+                self._decoding.acquire()
+
         with self._decoding:
-            file = Inflater(raw, self.reader.ceiling, plain=not self.reader.fits)
-            top = _checked(self.reader.read_top(file, field, band, reach), FrameTop, "read_top")
-            return FrameTopInMemory(top, raw, self.reader.grid)
+            part = Inflater(file.raw, self.reader.ceiling, plain=not self.reader.fits, more=more)
+            top = _checked(self.reader.read_top(part, field, band, reach), FrameTop, "read_top")
+            return FrameTopInMemory(top, file, self.reader.grid)
 
     def _read(self, field: Field, band: str, decode: Callable[[bytes], T]) -> T | FrameError:
+        return self._asked(field, band, lambda path, others: self.archive.read(path, decode, others))
+
+    def _read_top(self, field: Field, band: str, reach: Reach, *, most: bool) -> FrameTopInMemory | FrameError:
+        def decode(file: PartialFile) -> FrameTopInMemory:
+            return self._top(file, field, band, reach)
+
+        most = most or not self.reader.reads_tops
+        return self._asked(field, band, lambda path, others: self.archive.read_part(path, decode, others, most=most))
+
+    def _asked(self, field: Field, band: str, ask: Callable[[str, tuple[str, ...]], T]) -> T | FrameError:
+        """Ask for a frame under its name and the others that it may have."""
         try:
             path = self._path(field, band)
             with reader_of(self.archive.section.survey, f"field {field}"):
                 others = self.reader.other_paths(field, band, remote=self.archive.remote)
-            return self.archive.read(path, decode, others)
+            return ask(path, others)
         except (ObjectError, TransientError) as error:
             return error
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from survey_batch.archive.partial import PartialFile
 from survey_batch.core.arrays import F4, I4
 from survey_batch.core.errors import ObjectError, TransientError
 from survey_batch.images.aperture_correction import NONE, ApertureCorrection, measure_correction
@@ -111,7 +112,7 @@ class FrameTopInMemory:
     """The first rows of a frame, decoded; the file is kept in case that more of them are needed."""
 
     frame: FrameTop
-    raw: bytes
+    file: PartialFile
     grid: FrameGrid
     """Of the `ImageReader`: says how many rows there are, where all frames have the same."""
 

@@ -36,6 +36,16 @@ class Served:
     on_frame: Flags
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What is cut from one frame."""
+
+    letter: str
+    field: Field
+    frame: FrameView
+    window: Window
+
+
 @dataclass
 class BandCut:
     """The cutouts of the served objects in one band.

@@ -1,9 +1,12 @@
-"""Frames of the `frames` product, whose pixels are those of the archive."""
+"""Frames of the `frames` product, for the stages that cut from them."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from survey_batch.core.arrays import F4
+from survey_batch.core.arrays import F4, I4
 from survey_batch.core.errors import NotFoundError, ObjectError, TransientError, UnreadableError
+from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import FrameWcs, Sky
@@ -11,7 +14,8 @@ from survey_batch.images.ivar import Ccd
 from survey_batch.images.reader import Field
 from survey_batch.planning.stored_fields import PlannedFields
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames, Reach
-from survey_batch.stages.frame_view import Bands, FrameError
+from survey_batch.stages.frame_view import Bands, FrameError, FrameView
+from survey_batch.store.chunks import Part, read_parts
 from survey_batch.store.damage import damage_told
 from survey_batch.store.products import open_group, read_rows, stored
 from survey_batch.store.shard_parts import read_part
@@ -34,6 +38,11 @@ class StoredFrame:
     shape: tuple[int, int]
     correction: ApertureCorrection
     mjd_tai: float
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """The row of the product, and the band in it."""
+        return slice(self.index, self.index + 1), slice(self.band, self.band + 1)
 
     def pixels(self, rows: slice, columns: slice) -> F4:
         """Return part of the image [nanomaggy/pixel]; only the chunks it touches are read."""
@@ -59,6 +68,61 @@ class StoredFrame:
             return read_part(stored(group, name), self.index, self.band, *part)
 
 
+class FramePart(NamedTuple):
+    """Some rows and columns of a frame."""
+
+    frame: FrameView
+    rows: slice
+    columns: slice
+
+
+class Patch(NamedTuple):
+    """The pixels of a part of a frame, its noise if that is asked for, and its mask if it has one."""
+
+    pixels: F4
+    noise: tuple[F4, Sky] | None
+    """Calibration and sky of the frame, where the noise follows from them."""
+    ivar: F4 | None = None
+    mask: I4 | None = None
+
+
+def read_patches(parts: Sequence[FramePart], *, noise: bool) -> Iterator[Patch]:
+    """Read parts of frames: one after the other, but all at once from products in an object store.
+
+    Parameters
+    ----------
+    parts
+        What to read.
+    noise
+        Whether calibration and sky are read as well.
+    """
+    frames = [part.frame for part in parts]
+    afar = [n for n, frame in enumerate(frames) if isinstance(frame, StoredFrame) and is_url(frame.output)]
+    together = dict(zip(afar, _read_together([parts[n] for n in afar], noise=noise), strict=True))
+    for number, part in enumerate(parts):
+        yield together.get(number) or _read_alone(part, noise=noise)
+
+
+def _read_alone(part: FramePart, *, noise: bool) -> Patch:
+    frame, rows, columns = part
+    given = frame.ivar(rows, columns) if noise else None
+    follows = (frame.calibration(), frame.sky()) if noise and given is None else None
+    return Patch(frame.pixels(rows, columns), follows, given, frame.mask(rows, columns))
+
+
+def _read_together(parts: Sequence[FramePart], *, noise: bool) -> Iterator[Patch]:
+    """Read parts of stored frames."""
+    names = ("calibration", *SKY_VARIABLES.values()) if noise else ()
+    wanted: list[tuple[str, Part]] = []
+    frames = [part.frame for part in parts if isinstance(part.frame, StoredFrame)]
+    for frame, (_, rows, columns) in zip(frames, parts, strict=True):
+        wanted += [("image", (*frame.place, rows, columns)), *((name, frame.place) for name in names)]
+    read = iter(read_parts(frames[0].output, "frames", wanted) if frames else ())
+    for _ in parts:
+        pixels, *others = (next(read)[0, 0] for _ in range(1 + len(names)))
+        yield Patch(pixels, (others[0], Sky(*others[1:])) if noise else None)
+
+
 class StoredFrames:
     """Frames of the `frames` product; a neighbouring field that the product lacks comes from the archive."""
 
@@ -76,11 +140,11 @@ class StoredFrames:
         """Return the noise properties of the detector behind a frame."""
         return self.archive.ccd(field, band)
 
-    def load(self, field: Field, reach: Reach) -> Bands:
+    def load(self, field: Field, reach: Reach, objects: int = 1) -> Bands:
         """Return all bands of one field; what the product says of it, but for pixels, is read once."""
         if field not in self._fields:
             if (index := self._planned.index(field)) is None:
-                return self.archive.load(field, reach)
+                return self.archive.load(field, reach, objects)
             self._fields[field] = self._read(field, index)
         return self._fields[field]
 

@@ -4,7 +4,7 @@ The survey's list says which images cover what is beyond the edge; the one whose
 serving image comes first. So what fills a pixel depends on the list and the pixel alone, not on the other objects.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import TransientError
 from survey_batch.images.reader import Field
 from survey_batch.images.wcs import pixel_to_sky
-from survey_batch.images.windows import Planes, Window, beyond_edge, grid_offset, overlay
+from survey_batch.images.windows import Planes, beyond_edge, grid_offset, overlay
 from survey_batch.stages.frame_view import FrameView
 from survey_batch.stages.object_status import MissingFrame
-from survey_batch.stages.served import BandCut, Served, is_error, usable
+from survey_batch.stages.served import BandCut, Piece, Served, is_error, usable
 from survey_batch.stages.stored_frames import Frames
 from survey_batch.store.schema import Array
 
-Gather = Callable[[Field, str, FrameView, Window], Planes]
-"""Cuts the part of windows that one frame covers."""
+Gather = Callable[[Sequence[Piece]], Iterator[Planes]]
+"""Cuts the parts of windows that frames cover."""
 
 LOOKED_AT = 16
 """Lines of pixels each way, in a window, at which is asked which images cover them; the edges are among them."""
@@ -44,7 +44,7 @@ def fill_from_tiles(
     source
         Frames of the survey.
     gather
-        Cuts windows from one of them.
+        Cuts windows from them.
     reach
         Pixels of a window on a side.
     """
@@ -68,7 +68,7 @@ def fill_from_tiles(
             members, offset, window = members[same], offset[same], window.take(same)
             if not members.size:
                 continue
-            patch = gather(key, letter, frame, window.shifted(offset[:, 0], offset[:, 1]))
+            (patch,) = gather([Piece(letter, key, frame, window.shifted(offset[:, 0], offset[:, 1]))])
             pixels = left[letter][members] & np.isfinite(patch["flux"])
             overlay(made.planes, patch, members, pixels)
             left[letter][members] &= ~pixels
