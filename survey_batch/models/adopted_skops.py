@@ -70,7 +70,7 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
         labels = getattr(model, "classes_", ())
         if isinstance(labels, list):  # it answers several questions
             return ()
-        return tuple(str(int(one)) if isinstance(one, float) and one.is_integer() else str(one) for one in np.asarray(labels).tolist())
+        return tuple(map(_label, np.asarray(labels).tolist()))
 
     @property
     @override
@@ -95,3 +95,8 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
             return {ANSWER: np.column_stack([value, error])}
         found = getattr(self.model, method)(inputs)
         return {ANSWER: np.asarray(found.toarray() if hasattr(found, "toarray") else found)}
+
+
+def _label(value: Any) -> str:
+    """Write a label as the catalogue does: 1.0 is 1."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

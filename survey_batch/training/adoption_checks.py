@@ -40,6 +40,7 @@ def check_inputs(model: Adopted, block: Variables) -> Variables:
             f"for one object the model takes {takes}, and {model.recipe.product} gives {gives}{after}; "
             + _advice(model, block)
         )
+    _check_types(model, block)
     prepared = model.prepared(block)
     if not prepared["possible"].any():
         raise ConfigurationError(
@@ -58,6 +59,18 @@ def _check_features(model: Adopted, block: Variables) -> None:
             f"the model was trained on {counted(len(model.feature_names), 'feature')} by name, and "
             f"{model.recipe.product} gives {len(given)} others or in another order; this selects its own: --preprocess "
             f"select:{','.join(model.feature_names)}"
+        )
+
+
+def _check_types(model: Adopted, block: Variables) -> None:
+    """Refuse values that the types of the model's inputs would change."""
+    data = run_steps(begin(block, model.recipe), model.steps)
+    if wrong := int(np.sum(data.possible & ~model.held(data))):
+        takes = ", ".join(f"{port.name} as {port.dtype}" for port in model.takes)
+        raise ConfigurationError(
+            f"the model takes {takes}, which would change the values of {counted(wrong, 'object')} out of the first "
+            f"{len(data.possible):,}: whole numbers hold no fractions, and float16 nothing above 65504; export the "
+            "model with inputs of float32, or bring the values into its range (normalise, divide, clip)"
         )
 
 
