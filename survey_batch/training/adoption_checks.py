@@ -123,7 +123,7 @@ def first_answers(model: Adopted, prepared: Variables) -> dict[str, Array]:
 
 
 def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
-    """Ask the model as a run does; refuse answers that are not finite, or no probabilities.
+    """Ask the model as a run does; refuse answers that are not finite, no probabilities, or errors below 0.
 
     Raises
     ------
@@ -147,6 +147,13 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
         raise ConfigurationError(
             f"the model's answers are not finite for {np.sum(~np.isfinite(answers).all(axis=1))} of "
             f"{counted(len(answers), 'object')}: is the preprocessing as in your training?"
+        )
+    errors = answers[:, len(model.manifest.quantities) :]
+    if model.manifest.errors and (errors < 0).any():
+        raise ConfigurationError(
+            f"an error is never negative, and the model's go down to {np.nanmin(errors):.4g}: its columns must be all "
+            "values first, then the error of each, and no logarithm or variance; reorder them in the network, or with "
+            "--take"
         )
     return answers
 

@@ -142,6 +142,17 @@ def test_a_small_quantity_beside_a_large_one_is_looked_at_too(tmp_path):
         check_alone(model, prepared, check_answers(model, prepared, logits=False))
 
 
+def test_an_error_below_0_is_refused(tmp_path):
+    path = linear(tmp_path / "m.onnx", np.full((40, 1), 1e-3), outputs=("answer", "error"))
+    model = model_of(path, outputs="values", quantities=[{"name": "z"}], errors=True)
+    model.manifest.recipe.steps["outputs"] = '["answer", "error"]'
+    prepared = check_inputs(model, block())
+    with pytest.raises(ConfigurationError, match=r"an error is never negative, and the model's go down to -0\.4"):
+        check_answers(model, prepared, logits=False)
+    model.manifest.recipe.steps["outputs"] = '["answer", "answer"]'
+    assert check_answers(model, prepared, logits=False).shape == (5, 2)
+
+
 def test_answers_are_shown_in_words(tmp_path):
     recipe = Recipe(product="spectra", variables=("flux",), shape=(4,))
     about = {"kind": "adopted", "variant": "onnx", "recipe": recipe}
@@ -161,4 +172,4 @@ def test_values_that_the_model_s_type_would_change_are_refused(tmp_path, kind, f
     given = {name: values * np.float32(factor) for name, values in block().items()}
     with pytest.raises(ConfigurationError, match=r"takes x as (uint8|float16), which would change .* 5 objects out of"):
         check_inputs(model_of(path), given)
-    assert check_inputs(model_of(path, steps=("clip:0,0",)), given)["possible"].all()
+    assert check_inputs(model_of(path, steps=("clip:-1,0",)), given)["possible"].all()
