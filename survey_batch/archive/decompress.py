@@ -23,6 +23,12 @@ SDSS_CEILING = 64_000_000
 LAMOST_CEILING = 8_000_000
 """Bytes; forty times the 0.2 MB of a decompressed low-resolution LAMOST spectrum."""
 
+STEP_BYTES = 1 << 14
+"""Bytes that are decompressed at a time where a part of a file is wanted."""
+
+MARGIN = 1.02
+"""Share of bytes that are fetched beyond an estimate, so that a further request is seldom needed."""
+
 _DAMAGE: tuple[Any, ...] = (OSError, EOFError, ValueError, igzip_lib.IsalError, lzma.LZMAError)
 """What the decompressors raise."""
 
@@ -117,9 +123,18 @@ def decompress(raw: bytes, ceiling: int, *, plain: bool = False) -> bytes:
 class Inflater:
     """A file that is decompressed no further than its bytes are asked for; see `decompress` for the parameters.
 
-    bzip2 has a checksum for each block, so every byte that is returned has been checked, as long as a block holds no
-    more bytes than its nominal size (long runs of one byte make it hold more). gzip and xz have
-    checksums behind what they check, so such files are always decompressed whole.
+    bzip2 has a checksum for each block. It is decompressed to the end of a block, so every byte that is returned has
+    been checked. gzip and xz have checksums behind what they check, so such files are always decompressed whole.
+
+    Parameters
+    ----------
+    raw
+        The file, or its first bytes.
+    ceiling, plain
+        As of `decompress`.
+    more
+        Returns further bytes of the file, about as many as it is asked for, and none at its end; None if `raw` is the
+        whole file.
 
     Raises
     ------
@@ -127,17 +142,20 @@ class Inflater:
         Not one of these kinds, or a plain file larger than `ceiling`.
     """
 
-    def __init__(self, raw: bytes, ceiling: int, *, plain: bool = False) -> None:
-        self._kind, self._ceiling = kind_of(raw), ceiling
-        self._rest, self._stream, self._parts, self._length = raw, None, list[bytes](), 0
-        self._ended = self._kind not in PACKED
-        if not self._ended:
+    def __init__(
+        self, raw: bytes, ceiling: int, *, plain: bool = False, more: Callable[[int], bytes] | None = None
+    ) -> None:
+        self._kind, self._ceiling, self._more = kind_of(raw), ceiling, more
+        self._parts, self._length = list[bytes](), 0
+        self._stream, self._rest, self._at = None, raw, 0
+        self._block = 100_000 * (int(raw[3:4]) if raw[3:4].isdigit() else 0) or 900_000
+        self._given, self._given_for = 0, 0  # bytes given to the decompressor: all, and those that all parts came from
+        self._ended = self._kind not in PACKED and more is None
+        if self._kind in PACKED:
             return
         if self._kind != "fits" and not plain:
             raise UnreadableError(f"expected bzip2, gzip, xz or FITS, found {describe(raw)}")
-        if len(raw) > ceiling:
-            raise _too_large("FITS", ceiling)
-        self._parts, self._length = [raw], len(raw)
+        self._add(raw, "FITS")
 
     def whole(self) -> bytes:
         """Return the whole file, as `decompress` does."""
@@ -151,41 +169,67 @@ class Inflater:
         UnreadableError
             The file is damaged or cut short before these bytes end, or larger than `ceiling`.
         """
-        block = 100_000 * int(chr(self._rest[3])) if self._kind == "bz2" and self._rest[3:4].isdigit() else 0
-        return self._until(length + block) if block else self.whole()
+        return self.whole() if self._kind in ("gzip", "xz") else self._until(length)
 
     def _until(self, length: int) -> bytes:
         while self._length < length and not self._ended:
-            self._inflate(length - self._length)
+            if self._kind in PACKED:
+                self._inflate(length)
+            else:
+                self._ended = not self._add(self._fetched(length - self._length), "FITS")
         if len(self._parts) != 1:
             self._parts = [b"".join(self._parts)]
         return self._parts[0]
 
-    def _inflate(self, wanted: int) -> None:
+    def _inflate(self, length: int) -> None:
         """Decompress some bytes more; zeros may pad the end of the file, anything else there is damage."""
         name, decompressor = PACKED[self._kind]
-        # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
-        wanted = min(wanted, self._ceiling + 1 - self._length)
-        given = b"" if self._stream else self._rest
+        if self._at == len(self._rest):
+            self._rest, self._at = self._fetched(self._lacking(length)), 0
+            if not self._rest:
+                raise CutShortError(f"{name} file is cut short after {self._length} decompressed bytes")
         stream = self._stream = self._stream or decompressor()
+        step = len(self._rest) if length > self._ceiling or self._kind != "bz2" else STEP_BYTES
+        given = self._rest[self._at : self._at + step]
+        self._at += len(given)
+        self._given += len(given)
         try:
-            part = stream.decompress(given, wanted)
+            # Ask for one byte more than fits; if it arrives, the file exceeds the ceiling.
+            came = self._add(stream.decompress(given, self._ceiling + 1 - self._length), name)
+            while came and not stream.eof:  # a block may end where `given` does, and its checksum is looked at last
+                self._given_for = self._given
+                came = self._add(stream.decompress(b"", self._ceiling + 1 - self._length), name)
         except _DAMAGE as error:
             raise UnreadableError(f"damaged {name} file: {error}") from error
+        if stream.eof:
+            self._next_stream(stream.unused_data + self._rest[self._at :], name)
+
+    def _add(self, part: bytes, name: str) -> int:
+        """Take some bytes of the file, unless it gets too large; return how many."""
         self._parts.append(part)
         self._length += len(part)
         if self._length > self._ceiling:
             raise _too_large(name, self._ceiling)
-        if stream.eof:
-            self._next_stream(stream.unused_data, name)
-        elif len(part) < wanted:
-            raise CutShortError(f"{name} file is cut short after {self._length} decompressed bytes")
+        return len(part)
+
+    def _fetched(self, count: int) -> bytes:
+        return self._more(count) if self._more else b""
+
+    def _lacking(self, length: int) -> int:
+        """Estimate how many bytes more hold the blocks up to `length`, at the size of those that have come."""
+        if length > self._ceiling:
+            return self._ceiling
+        if not self._length:
+            return self._block
+        blocks = -(-length // self._block) * self._block
+        return max(int(blocks * MARGIN * self._given_for / self._length) - self._given, 4 * STEP_BYTES)
 
     def _next_stream(self, rest: bytes, name: str) -> None:
+        rest += self._fetched(self._ceiling)  # files of several streams are rare, and fetched whole
         self._stream, self._ended = None, not rest.strip(b"\0")
         if not self._ended and kind_of(rest) != self._kind:
             raise UnreadableError(f"damaged {name} file: {describe(rest)} after its end")
-        self._rest = self._rest if self._ended else rest
+        self._rest, self._at = rest, 0
 
 
 def _gzip_decompressor() -> Any:

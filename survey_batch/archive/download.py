@@ -1,4 +1,4 @@
-"""Download of whole, checked files from a survey archive, with retries, a run-wide limit, a cache and counts.
+"""Download of checked files from a survey archive, with retries, a run-wide limit, a cache and counts.
 
 Only files of the kind that an archive holds are returned (FITS: plain, gzip or bzip2; or images). A failure ends as one
 of three errors:
@@ -10,23 +10,28 @@ of three errors:
   server announced, or it announced nothing, closed the connection, and the file itself does not show its end.
 
 A file in a folder is always whole, and there nobody says "not now".
+
+Where only the first part of a file is needed, no more comes (`Archive.read_part`); if it is odd, the whole decides.
 """
 
 import logging
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import stamina
 
-from survey_batch.archive.attempt import LARGEST_FILE, AttemptError, Received
+from survey_batch.archive.attempt import LONGEST_WAIT, AttemptError, Received, Span
 from survey_batch.archive.cache import FileCache
-from survey_batch.archive.content import FITS, Content, is_complete
+from survey_batch.archive.content import FITS, Content, checked, doubt_of
+from survey_batch.archive.decompress import kind_of
 from survey_batch.archive.holds import held, hold
-from survey_batch.archive.http_source import LONGEST_WAIT
 from survey_batch.archive.limits import Limiter, run_wide_limiter
+from survey_batch.archive.partial import FIRST_BYTES, PartialFile, takes_parts
 from survey_batch.archive.sources import open_source
 from survey_batch.archive.spellings import in_order, remember, told
 from survey_batch.archive.traffic import OF_THIS_PROCESS, TrafficCounter
@@ -105,6 +110,7 @@ class Archive:
         self._host = urlsplit(section.root).netloc
         self._cache = FileCache(section.cache if self.remote else None, section.root, content)
         self._limiter = limiter or run_wide_limiter(self._host, section.connections)
+        self._in_parts = takes_parts(section)
 
     def __reduce__(self) -> tuple[type["Archive"], tuple[object, ...]]:
         return Archive, (self.section, self._limiter, self.content, self.address)
@@ -146,22 +152,37 @@ class Archive:
             except UnreadableError as error:
                 failure = error
                 self._cache.forget(name)
-        doubt = self._doubt(name, received) if self.remote else ""
+        doubt = doubt_of(received, name, self.content) if self.remote else ""
         if doubt:
             raise TransientError(f"{self.locate(name)}: {failure}{doubt}; {_ADVICE[TransientError]}") from failure
         raise UnreadableError(f"{self.locate(name)}: {failure}") from failure
 
-    def _doubt(self, name: str, received: Received) -> str:
-        """Say why what came, and cannot be used, may not be the whole file; empty if it is."""
-        if received.coding:
-            return f"; it was sent with Content-Encoding {received.coding}, which was not asked for"
-        if self.content.is_message(received.raw, name):
-            return "; the server sent something in place of the file"
-        if received.whole or is_complete(received.raw):
-            return ""
-        return "; the server did not announce the file's length, so the end may be missing"
+    def read_part(
+        self, path: str, reader: Callable[[PartialFile], T], others: Sequence[str] = (), *, most: bool = False
+    ) -> T:
+        """Fetch no more of a file than its reader asks for, and read it; raise errors as `read` does.
 
-    def _fetch(self, names: Sequence[str]) -> tuple[str, Received]:
+        Files are fetched whole where a cache keeps them, and where requests pause, as parts take more of them; also if
+        the server sends no parts, the file is neither bzip2 nor plain FITS, or the reader finds a part unreadable.
+
+        Parameters
+        ----------
+        path, others
+            As in `read`.
+        reader
+            Turns the file into the result, or raises `UnreadableError`. It may keep the file, and ask for more of it.
+        most
+            Whether it will ask for most of the file, which is then fetched whole.
+        """
+        if self._in_parts and not most:
+            with suppress(UnreadableError):
+                name, received = self._fetch((path, *others), Span(0, FIRST_BYTES))
+                if received.length is None or kind_of(received.raw) in ("bz2", "fits"):
+                    with reader_of(self.section.survey, self.locate(name)):
+                        return reader(PartialFile(received, partial(self._download, name)))
+        return self.read(path, lambda raw: reader(PartialFile(Received(raw), partial(self._download, path))), others)
+
+    def _fetch(self, names: Sequence[str], span: Span | None = None) -> tuple[str, Received]:
         """Return the file's name in the archive, and what came; try the next name only after a definite miss."""
         for name in names:
             if name.startswith("/") or "\0" in name or (".." in name and ".." in name.split("/")):
@@ -172,26 +193,29 @@ class Archive:
         missing: dict[str, NotFoundError] = {}
         for name in in_order(self.section.root, names) if self.remote else names:
             try:
-                received = self._download(name)
+                received = self._download(name, span)
             except NotFoundError as error:
                 missing[name] = error
                 continue
             if self.remote:
                 remember(self.section.root, names, name)
-            self._cache.write(name, received.raw)
+            if received.length is None:
+                self._cache.write(name, received.raw)
             return name, received
         first = missing[names[0]]
         raise NotFoundError(f"{first}; {told(names)}" if len(names) > 1 else str(first)) from first
 
-    def _download(self, path: str) -> Received:
+    def _download(self, path: str, span: Span | None = None) -> Received:
         """Try until the file arrives, or until no further attempt can help."""
         try:
             # Nearly always this is all: the machinery of further attempts costs as much as a small file.
-            return self._attempt(path, 1)
+            return self._attempt(path, span, 1)
         except AttemptError as error:
-            return self._retry(path, error)
+            if not _backoff(error):
+                raise self._final_error(path, error) from error
+            return self._retry(path, span, error)
 
-    def _retry(self, path: str, first: AttemptError) -> Received:
+    def _retry(self, path: str, span: Span | None, first: AttemptError) -> Received:
         """Try again after a first attempt that failed, if another one can help."""
         attempts = stamina.retry_context(
             on=_backoff,
@@ -206,27 +230,17 @@ class Archive:
                 with attempt:
                     if attempt.num == 1:
                         raise first
-                    return self._attempt(path, attempt.num)
+                    return self._attempt(path, span, attempt.num)
         except AttemptError as error:
             raise self._final_error(path, error) from error
         raise AssertionError("retry_context returns or raises")
 
-    def _attempt(self, path: str, number: int) -> Received:
+    def _attempt(self, path: str, span: Span | None, number: int) -> Received:
         try:
-            if self.remote:
-                with self._limiter():
-                    received = self._request(path, number)
-            else:
-                received = self._request(path, number)
-            raw, allowed = self.content.unwrapped(received.raw, LARGEST_FILE)
-            received = received._replace(raw=raw) if raw is not received.raw else received
-            if not allowed:
-                doubt = self._doubt(path, received) if self.remote else ""
-                raise AttemptError(
-                    self.content.complaint(received.raw) + doubt,
-                    TransientError if doubt else UnreadableError,
-                    PAGE_ATTEMPTS if self.remote else 1,
-                )
+            with self._limiter() if self.remote else nullcontext():
+                received = self._request(path, span, number)
+            if received.length is None:
+                received = checked(received, path, self.content, PAGE_ATTEMPTS if self.remote else 1)
         except AttemptError as error:
             error.number = number
             logger.info("%s: %s (attempt %d)", self.locate(path), error, number)
@@ -236,13 +250,13 @@ class Archive:
             noticed(self.locate(path))
         return received
 
-    def _request(self, path: str, number: int) -> Received:
+    def _request(self, path: str, span: Span | None, number: int) -> Received:
         """Ask for a file once, no earlier than its host allows; note if the host asks to be left alone."""
         if self.remote:
             self._wait_for_host()
         start = time.monotonic()
         try:
-            return self._source.read(path)
+            return self._source.read(path, span)
         except AttemptError as error:
             if error.wait:
                 hold(self._host, error.wait)

@@ -12,11 +12,8 @@ import fsspec
 import fsspec.asyn
 import yarl
 
-from survey_batch.archive.attempt import AttemptError, Download, Received
-from survey_batch.core.errors import NotFoundError
-
-LONGEST_WAIT = 300.0
-"""Longest wait in seconds; a server that asks for more is left alone until the next run."""
+from survey_batch.archive.attempt import LONGEST_WAIT, AttemptError, Download, Received, Span, length_told, part_of
+from survey_batch.core.errors import NotFoundError, TransientError, UnreadableError
 
 _WORTH_RETRYING = {408, 425, 429}
 """Besides 5xx: request timeout, too early, too many requests."""
@@ -65,26 +62,32 @@ class HttpSource:
         """Return the file's URL."""
         return f"{self._root}/{self._address(path)}"
 
-    def read(self, path: str) -> Received:
-        """Ask for the file once."""
+    def read(self, path: str, span: Span | None = None) -> Received:
+        """Ask for the file once, or for a span of it; a server may answer with the whole file to a first span."""
         try:
-            received: Received = fsspec.asyn.sync(self._fs.loop, self._get, self.locate(path))
+            received: Received = fsspec.asyn.sync(self._fs.loop, self._get, self.locate(path), span)
         except (aiohttp.ClientError, OSError) as error:
             raise AttemptError(f"{type(error).__name__}: {error}") from error
         return received
 
-    async def _get(self, url: str) -> Received:
+    async def _get(self, url: str, span: Span | None) -> Received:
         session = await self._fs.set_session()
+        headers = {"Range": span.header} if span else {}
         async with (
             Download(*self._patience).watched() as download,
-            session.get(yarl.URL(url, encoded=True)) as response,
+            session.get(yarl.URL(url, encoded=True), headers=headers) as response,
         ):
-            _check_status(response)
+            _check_status(response, part=span is not None)
+            said = response.headers.get("Content-Range", "") if response.status == 206 else None
+            length = length_told(span, said) if span is not None else None
             async for block in response.content.iter_any():
                 download.add(block)
         expected, came = response.content_length, len(download.body)
         if expected is not None and came != expected:
             raise AttemptError(f"{came} bytes came, {expected} were announced")
+        if span is not None and length is not None:
+            version = f"{response.headers.get('ETag')} {response.headers.get('Last-Modified')}"
+            return part_of(span, bytes(download.body), length, version)
         # aiohttp raises an error if the last piece of a body in pieces is missing.
         in_pieces = "chunked" in response.headers.get("Transfer-Encoding", "").lower()
         coding = response.headers.get("Content-Encoding", "").strip()
@@ -100,11 +103,15 @@ def _user_agent() -> str:
         return "survey-batch"
 
 
-def _check_status(response: Any) -> None:
-    """Raise an error for answers other than 200, by whether another attempt can help."""
+def _check_status(response: Any, *, part: bool) -> None:
+    """Raise an error for answers other than 200 (and 206 for a part), by whether another attempt can help."""
+    if part and response.status == 206:
+        return
     status, said = response.status, f"the server answered {response.status} {response.reason or ''}".strip()
     if status in (404, 410):
         raise AttemptError(said, NotFoundError, attempts=1)
+    if part and status == 501:
+        raise AttemptError(said, UnreadableError, attempts=1)
     wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
     if status in _WORTH_RETRYING or status >= 500 or (status >= 400 and wait is not None):
         if wait is not None and wait > LONGEST_WAIT:
@@ -112,7 +119,9 @@ def _check_status(response: Any) -> None:
         raise AttemptError(said, wait=wait)
     if status != 200:
         # A refusal (401, 403, …) is about who asks, not about the file, so the next run may try again.
-        raise AttemptError(f"{said}: a login, a proxy or a blocked address?", attempts=1)
+        # What refuses a part may give the whole file, so that decides.
+        kind = UnreadableError if part else TransientError
+        raise AttemptError(f"{said}: a login, a proxy or a blocked address?", kind, attempts=1)
 
 
 def retry_after(value: str | None, date: str | None = None) -> float | None:

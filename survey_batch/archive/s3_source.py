@@ -8,8 +8,8 @@ import aiohttp
 import fsspec
 import fsspec.asyn
 
-from survey_batch.archive.attempt import AttemptError, Download, Received
-from survey_batch.core.errors import ConfigurationError, NotFoundError
+from survey_batch.archive.attempt import AttemptError, Download, Received, Span, length_told, part_of
+from survey_batch.core.errors import ConfigurationError, NotFoundError, UnreadableError
 
 BLOCK_BYTES = 1 << 20
 """Most bytes taken from an answer at a time."""
@@ -55,12 +55,12 @@ class S3Source:
         """Return the object's URL."""
         return f"{self._root}/{path}"
 
-    def read(self, path: str) -> Received:
-        """Ask for the object once."""
+    def read(self, path: str, span: Span | None = None) -> Received:
+        """Ask for the object once, or for a span of it."""
         from botocore.exceptions import BotoCoreError, NoCredentialsError
 
         try:
-            return Received(fsspec.asyn.sync(self._fs.loop, self._get, self.locate(path)))
+            received: Received = fsspec.asyn.sync(self._fs.loop, self._get, self.locate(path), span)
         except FileNotFoundError as error:
             self._check_bucket(error)
             raise AttemptError("no such object", NotFoundError, attempts=1) from error
@@ -72,20 +72,35 @@ class S3Source:
         except PermissionError as error:
             raise AttemptError(f"access denied: {error}", attempts=1) from error
         except (OSError, BotoCoreError, aiohttp.ClientError) as error:
+            if _code(error) == "InvalidRange":
+                raise AttemptError("it has no such bytes", UnreadableError, attempts=1) from error
             raise AttemptError(f"{type(error).__name__}: {error}") from error
+        return received
 
-    async def _get(self, url: str) -> bytes:
+    async def _get(self, url: str, span: Span | None) -> Received:
         async with Download(*self._patience).watched() as download:
             stream = await self._fs.open_async(url)
+            if span is not None:
+                bucket, key, _ = self._fs.split_path(url)
+                answer = await self._fs._call_s3("get_object", Bucket=bucket, Key=key, Range=span.header)  # noqa: SLF001
+                stream.r = answer["Body"]
             try:
+                length = length_told(span, answer.get("ContentRange")) if span is not None else None
                 while block := await stream.read(BLOCK_BYTES):
                     download.add(block)
             finally:
                 if stream.r is not None:  # returns the connection, or ends it if the body has not come to its end
                     stream.r.close()
-        return bytes(download.body)
+        raw = bytes(download.body)
+        if span is None or length is None:
+            return Received(raw)
+        return part_of(span, raw, length, str(answer.get("ETag")))
 
     def _check_bucket(self, error: FileNotFoundError) -> None:
-        response = getattr(error.__cause__, "response", {})
-        if response.get("Error", {}).get("Code") == "NoSuchBucket":
+        if _code(error) == "NoSuchBucket":
             raise ConfigurationError(f"archive.root {self._root!r}: there is no such bucket") from error
+
+
+def _code(error: Exception) -> str:
+    """Return what S3 calls an error; empty if it is none of its own."""
+    return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))

@@ -6,13 +6,12 @@ and whether another attempt can help. Retries, limits and the cache are in `down
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from survey_batch.archive.attempt import AttemptError, Received
-from survey_batch.archive.http_source import HttpSource
-from survey_batch.archive.s3_source import S3Source
+from survey_batch.archive.attempt import AttemptError, Received, Span, part_of
 from survey_batch.core.errors import ConfigurationError, NotFoundError
 from survey_batch.core.paths import is_url
 
@@ -26,8 +25,8 @@ class FileSource(Protocol):
     def locate(self, path: str) -> str:
         """Return the URL or file name of `path`."""
 
-    def read(self, path: str) -> Received:
-        """Read `path` in one attempt, or raise `AttemptError`."""
+    def read(self, path: str, span: Span | None = None) -> Received:
+        """Read `path`, or a span of it, in one attempt, or raise `AttemptError`."""
 
 
 def open_source(root: str, timeout: float, rate_min: float, address: Callable[[str], str] = quote) -> FileSource:
@@ -51,7 +50,11 @@ def open_source(root: str, timeout: float, rate_min: float, address: Callable[[s
     if folder is not None:
         return FolderSource(folder)
     if urlsplit(root).scheme == "s3":
+        from survey_batch.archive.s3_source import S3Source  # these two import aiohttp, which a folder does not need
+
         return S3Source(root, timeout, rate_min)
+    from survey_batch.archive.http_source import HttpSource
+
     return HttpSource(root, timeout, rate_min, address)
 
 
@@ -105,6 +108,12 @@ def _size(path: Path) -> int:
         return 0
 
 
+def _span_of(file: FileIO, span: Span) -> Received:
+    about = os.fstat(file.fileno())
+    file.seek(span.start)
+    return part_of(span, file.read(span.stop - span.start), about.st_size, str(about.st_mtime_ns))
+
+
 class FolderSource:
     """Files in a folder of this machine or of a shared file system."""
 
@@ -118,11 +127,11 @@ class FolderSource:
         """Return the file's name."""
         return self._prefix + path
 
-    def read(self, path: str) -> Received:
+    def read(self, path: str, span: Span | None = None) -> Received:
         """Read the file; a root that is not there or empty is a `ConfigurationError`, not a million missing files."""
         try:
             with open(self._prefix + path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path costs half as much again
-                return Received(file.read())
+                return Received(file.read()) if span is None else _span_of(file, span)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             self._check_root(error)
             raise AttemptError("no such file", NotFoundError, attempts=1) from error

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 ENDINGS = (".fits.gz", ".fits.bz2", ".fits")
 """Endings of the packed and unpacked forms of a FITS file."""
 
+TILES = ".fits.fz"
+"""Ending of a FITS file whose images are packed in tiles, each by itself, as fpack does it."""
+
 _ALL = {given: tuple(dict.fromkeys((given, *ENDINGS))) for given in ("", *ENDINGS)}
 """All endings of a file, that of its given name first."""
 
@@ -43,6 +46,13 @@ def spellings(path: str, folders: Sequence[str] = ()) -> tuple[str, ...]:
     return tuple(dict.fromkeys([one + ending for one in stems for ending in endings]))
 
 
+def spellings_of_image(path: str) -> tuple[str, ...]:
+    """Return all names of a file of images, which may be packed in tiles, too; a name that says so is the only one."""
+    if path.lower().endswith(TILES.rpartition(".")[2]):
+        return (path,)
+    return (*spellings(path), split_ending(path)[0] + TILES)
+
+
 def in_order(archive: str, names: Sequence[str]) -> list[str]:
     """Sort names into the order in which a remote archive is asked for them."""
     last = _found.get(_form(archive, names), 0)
@@ -57,7 +67,7 @@ def remember(archive: str, names: Sequence[str], found: str) -> None:
 def told(names: Sequence[str]) -> str:
     """Say which names were tried, for an error message."""
     folders = dict.fromkeys(name.rpartition("/")[0] or "the root" for name in names)
-    endings = dict.fromkeys(split_ending(name)[1] or "no ending" for name in names)
+    endings = dict.fromkeys(TILES if name.endswith(TILES) else split_ending(name)[1] or "no ending" for name in names)
     where = f" in {_listed(folders)}" if len(folders) > 1 else ""
     return f"tried with {_listed(endings)}{where}"
 

@@ -12,7 +12,7 @@ class Traffic(NamedTuple):
     retries: int = 0
     """Attempts after the first for a file."""
     bytes: int = 0
-    """Bytes of accepted files, without those from the cache."""
+    """Bytes of accepted files, or of their parts that were asked for, without those from the cache."""
     cache_hits: int = 0
     seconds: float = 0.0
     """Time inside requests, summed over threads; waiting for a turn is not counted."""

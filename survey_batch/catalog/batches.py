@@ -11,8 +11,10 @@ from survey_batch.catalog.draft import Draft
 from survey_batch.catalog.match.lone import judge_lone, without_lone
 from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.select import select
+from survey_batch.catalog.source import Rows
 from survey_batch.config.job import ArchiveSection, CatalogSection
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import on_cores
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Batch:
 
 def read_batches(opened: Opened, section: CatalogSection, archive: ArchiveSection) -> Iterator[Batch]:
     """Read the columns that a job needs."""
-    first = 0
-    for rows in opened.source.batches(sorted(set(opened.names.values()))):
+
+    def made(read: tuple[int, Rows]) -> Batch:
+        first, rows = read
         here = {ours: theirs for ours, theirs in opened.names.items() if theirs not in rows.absent}
         draft = Draft(rows, here, opened.angles)
         match, partnered = section.match, rows.partnered
@@ -60,5 +63,14 @@ def read_batches(opened: Opened, section: CatalogSection, archive: ArchiveSectio
         chosen, left_out = select(draft, table["label"], section.select)
         if match is not None and partnered is not None:
             chosen = without_lone(chosen, left_out, partnered, match)
-        yield Batch(first, draft, table, chosen, left_out)
-        first += len(draft)
+        return Batch(first, draft, table, chosen, left_out)
+
+    return on_cores(made, _numbered(opened.source.batches(sorted(set(opened.names.values())))))
+
+
+def _numbered(batches: Iterator[Rows]) -> Iterator[tuple[int, Rows]]:
+    """Yield batches with the index of the first row of each."""
+    first = 0
+    for rows in batches:
+        yield first, rows
+        first += rows.table.num_rows

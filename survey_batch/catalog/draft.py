@@ -138,7 +138,8 @@ class Draft:
         named
             Our names of the columns at fault.
         """
-        where = np.flatnonzero(wrong & (self.problem == ""))
+        where = np.flatnonzero(wrong)
+        where = where[self.problem[where] == ""]  # Python compares these texts one by one
         if where.size == 0:
             return
         values = [self._shown(name, where) for name in named if name in self.names]

@@ -6,13 +6,13 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog.objects import Objects
 from survey_batch.catalog.rows import Codes, chosen_rows, in_company
-from survey_batch.catalog.stars import group_by_star
+from survey_batch.catalog.stars import find_neighbours
 from survey_batch.catalog.texts import repeated, take_rows
 from survey_batch.config.sections.catalog import DuplicatesSection
 from survey_batch.core.arrays import Flags
 
 
-def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
+def leave_out_duplicates(objects: Objects, section: DuplicatesSection, reach_arcsec: float = 0.0) -> None:
     """Keep one row of each object: usable rows first, then the primary if that is asked for, then the best S/N.
 
     Ties go to the smallest object_id, then the smallest position, then the first row. So the order of the rows matters
@@ -24,11 +24,15 @@ def leave_out_duplicates(objects: Objects, section: DuplicatesSection) -> None:
         With a column `object_id`, null where no id could be made; such a row is never a duplicate by id.
     section
         How duplicates are recognised, and which row stays.
+    reach_arcsec
+        Within what radius neighbours are needed later; those of the rows that stay are then known.
     """
     if "id" in section.by:
         objects.keep(_best(*repeated(objects.table["object_id"]), objects, section), "duplicates by id")
     if "position" in section.by:
-        star = group_by_star(objects.numbers("ra"), objects.numbers("dec"), section.radius_arcsec)
+        reach_arcsec = max(section.radius_arcsec, reach_arcsec)
+        objects.neighbours = find_neighbours(objects.numbers("ra"), objects.numbers("dec"), reach_arcsec)
+        star = objects.neighbours.stars(section.radius_arcsec)
         several = chosen_rows(in_company(star))
         objects.keep(_best(several, star[several], objects, section), "duplicates by position")
 

@@ -4,7 +4,7 @@ A field is a rectangle in great circle coordinates (mu, nu), turned in any way: 
 crosses the equator at `node` with an inclination, and nu across it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,22 @@ class Footprint:
             rows = known[start : start + BLOCK]
             self._find(rows, ra[rows], dec[rows], found)
         return found
+
+    def around(self, ra: F8, dec: F8, middle: tuple[float, float]) -> Iterator[tuple[float, int, Flags]]:
+        """Yield the fields that cover some of these positions [deg], with the distance of their middles from another.
+
+        Yields
+        ------
+        float, int, (n,) bool
+            The distance, as the chord on the unit sphere; the index of the field; which positions it covers.
+        """
+        here = unit_vectors(np.array([middle[0]]), np.array([middle[1]]))[0]
+        far = np.linalg.norm(unit_vectors(ra, dec) - here, axis=1).max(initial=0.0)
+        for index in self.tree.query_ball_point(here, far + self.reach):
+            offset = np.abs(self._offset(np.full((len(ra), 1), index), ra, dec))[:, 0]
+            covers = (offset <= self.half[index]).all(axis=-1)
+            if covers.any():
+                yield float(np.linalg.norm(self.tree.data[index] - here)), int(index), covers
 
     def _find(self, rows: npt.NDArray[np.intp], ra: F8, dec: F8, found: Found) -> None:
         """Find the fields of some positions; again with more of them where there were too few to be sure."""

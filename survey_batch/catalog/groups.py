@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from survey_batch.catalog.gather import room
 from survey_batch.catalog.rows import (
@@ -15,7 +13,7 @@ from survey_batch.catalog.rows import (
     distinct,
     in_company,
     inverse_of,
-    number_type,
+    places_among,
     spans,
     taken,
 )
@@ -27,14 +25,21 @@ MOST = 2.0**62
 
 def number_groups(*keys: Codes) -> Codes:
     """Number the distinct combinations of keys, each (n,), in the order of their values."""
-    if (packed := _packed(keys)) is not None:
-        ordered = copied(packed)
-        ordered.sort()
-        values, _ = distinct(ordered)
-        number = room(len(packed), number_type(len(values)))
-        for part in spans(len(packed)):
-            number[part] = np.searchsorted(values, packed[part])
-        return number
+    if (packed := _packed(keys)) is None:
+        return _numbered(keys)
+    ordered = copied(packed)
+    ordered.sort()
+    return places_among(packed, distinct(ordered)[0])
+
+
+def as_one_key(*keys: Codes) -> Codes:
+    """Return numbers in the order of several keys, each (n,): of the first, where that is equal of the next."""
+    packed = _packed(keys)
+    return _numbered(keys) if packed is None else packed
+
+
+def _numbered(keys: Sequence[Codes]) -> Codes:
+    """Number the distinct combinations in memory."""
     order = np.lexsort(keys[::-1])
     new = np.zeros(len(order), bool)
     for key in keys:
@@ -90,6 +95,9 @@ def merge_groups(one: Codes, other: Codes) -> Codes:
     A star that lies in two overlapping fields joins them into one group. Groups are numbered by the smallest number
     under the first numbering.
     """
+    from scipy.sparse import coo_array  # few jobs join groups, and each would wait for these two
+    from scipy.sparse.csgraph import connected_components
+
     several = chosen_rows(in_company(one))
     several = several[np.argsort(one[several], kind="stable")]
     linked = np.flatnonzero(one[several[1:]] == one[several[:-1]])

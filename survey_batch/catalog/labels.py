@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -65,14 +67,18 @@ def read_labels(column: pa.Array | pa.ChunkedArray, kept: Sequence[str] = ()) ->
     pointed : bool
         Whether any number has lost its decimal point.
     """
-    text = trimmed(column)
+    encoded = trimmed(column).dictionary_encode()
+    text = encoded.dictionary  # classes are few, and rows are many
     labels = without_point(text)
     nothing = pc.or_(says_nothing(labels), pc.equal(labels, f"{SENTINEL:.0f}"))
-    nothing = pc.and_(pc.fill_null(nothing, True), pc.invert(pc.is_in(labels, value_set=pa.array(kept, pa.string()))))
+    nothing = pc.and_(nothing, pc.invert(pc.is_in(labels, value_set=pa.array(kept, pa.string()))))
     pointed = pc.any(pc.not_equal(text, labels)).as_py()
-    found = {value["values"]: value["counts"] for value in labels.filter(nothing).value_counts().to_pylist()}
-    words = Counter({word: count for word, count in found.items() if word})
-    return pc.fill_null(pc.if_else(nothing, "", labels), ""), words, bool(pointed)
+    rows = np.bincount(encoded.indices.drop_null(), minlength=len(text)).tolist()
+    words = Counter[str]()
+    for word, count in zip(labels.filter(nothing).to_pylist(), compress(rows, nothing.to_pylist()), strict=True):
+        if word:
+            words[word] += count
+    return pc.fill_null(pc.if_else(nothing, "", labels).take(encoded.indices), ""), words, bool(pointed)
 
 
 def spectral_type(class_: pa.Array, subclass: pa.Array) -> pa.Array:

@@ -14,6 +14,7 @@ from survey_batch.catalog.texts import repeated, take_rows
 from survey_batch.catalog.values import joined, one_array
 from survey_batch.config.survey import Survey
 from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.cores import on_cores
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.wording import counted
 
@@ -112,8 +113,7 @@ def _read(table: pa.Table, none: str) -> tuple[pa.ChunkedArray, int, int]:
 
     def each() -> Iterator[pa.Table]:
         nonlocal lost, odd
-        for part in slices(table, SLICE_ROWS):
-            ids, *counts = read(one_array(part[0]))
+        for ids, *counts in on_cores(lambda part: read(one_array(part[0])), slices(table, SLICE_ROWS)):
             lost, odd = lost + counts[0], odd + counts[1]
             yield pa.table({"ids": ids})
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from survey_batch.catalog.gather import gather, slices
+from survey_batch.catalog.gather import gather
+from survey_batch.catalog.stars import Neighbours
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import on_cores
 
 SLICE_ROWS = 1 << 18
 """Rows worked on at a time."""
@@ -60,6 +62,8 @@ class Objects:
         Why it cannot be used, by input row.
     notes
         What a person should know.
+    neighbours
+        Which rows are near each other on the sky, once that has been found out.
     """
 
     table: pa.Table
@@ -68,6 +72,7 @@ class Objects:
     reasons: dict[int, str]
     notes: list[str] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    neighbours: Neighbours | None = None
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -104,9 +109,14 @@ class Objects:
         if chosen.all():
             return
         self.counts.left_out[reason] += int(np.sum(~chosen))
-        parts = zip(slices(self.table, SLICE_ROWS), range(0, max(len(self), 1), SLICE_ROWS), strict=True)
-        self.table = gather(part.filter(pa.array(chosen[first : first + SLICE_ROWS])) for part, first in parts)
+
+        def kept(first: int) -> pa.Table:
+            return self.table.slice(first, SLICE_ROWS).filter(pa.array(chosen[first : first + SLICE_ROWS]))
+
+        self.table = gather(on_cores(kept, range(0, max(len(self), 1), SLICE_ROWS)))
         self.usable = self.usable[chosen]
+        if self.neighbours is not None:
+            self.neighbours = self.neighbours.kept(chosen)
 
     def count(self, step: str) -> None:
         """Count the rows that remain after a step."""

@@ -13,7 +13,7 @@ from survey_batch.catalog.batches import read_batches
 from survey_batch.catalog.clean import reasons_of
 from survey_batch.catalog.csv_header import EMPTY
 from survey_batch.catalog.duplicates import leave_out_duplicates
-from survey_batch.catalog.gather import gather, slices
+from survey_batch.catalog.gather import gather
 from survey_batch.catalog.naming import make_unique, name_objects
 from survey_batch.catalog.objects import SLICE_ROWS, Counts, Objects
 from survey_batch.catalog.opening import open_catalog
@@ -22,8 +22,10 @@ from survey_batch.catalog.splitting import own_splits, split_objects
 from survey_batch.catalog.values import one_array
 from survey_batch.catalog.wrap import RightAscensions, wrap_right_ascensions
 from survey_batch.config.job import ArchiveSection, CatalogSection
-from survey_batch.config.survey import Survey, find_survey
+from survey_batch.config.key_columns import KeyColumn
+from survey_batch.config.survey import find_survey
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import on_cores
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import detail, step
 from survey_batch.core.wording import counted
@@ -79,9 +81,10 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
     objects.put("object_id", name_objects(objects, find_survey(archive.survey)))
     if section.duplicates is not None:
         step("leaving out duplicates")
-        leave_out_duplicates(objects, section.duplicates)
+        leave_out_duplicates(objects, section.duplicates, section.split.radius_arcsec if section.split else 0.0)
         objects.count("unique")
-    objects.put("object_id", make_unique(objects, objects.table["object_id"]))
+    if objects.table["object_id"].null_count or section.duplicates is None or "id" not in section.duplicates.by:
+        objects.put("object_id", make_unique(objects, objects.table["object_id"]))
     _refuse_where_none_is_usable(objects, section)
     if section.sample is not None:
         step("drawing the sample")
@@ -97,7 +100,7 @@ def read_catalog(section: CatalogSection, archive: ArchiveSection) -> Catalog:
         objects.put("split", split_objects(objects, section.split))
     for note in objects.notes:
         logger.info("%s: %s", section.path, note)
-    table = _table(objects, find_survey(archive.survey))
+    table = _table(objects, find_survey(archive.survey).key_of(archive))
     table = table.replace_schema_metadata(how_chosen(section, sum(objects.counts.steps["in file"].values())))
     return Catalog(table, tuple(objects.notes), objects.counts)
 
@@ -210,16 +213,16 @@ def _first_problem(objects: Objects) -> str:
     return f"row {row}: {objects.reasons[row]}"
 
 
-def _table(objects: Objects, survey: Survey) -> pa.Table:
-    names = [name for name in (*_COLUMNS, *(column.name for column in survey.key)) if name != "problem"]
+def _table(objects: Objects, key: Sequence[KeyColumn]) -> pa.Table:
+    names = [name for name in (*_COLUMNS, *(column.name for column in key)) if name != "problem"]
 
-    def parts() -> Iterator[pa.Table]:
-        for first, part in zip(range(0, len(objects), SLICE_ROWS), slices(objects.table, SLICE_ROWS), strict=True):
-            problem = _problems(part["row"], objects.usable[first : first + SLICE_ROWS], objects.reasons)
-            table = pa.table({name: one_array(part[name]) for name in names})
-            yield table.add_column(_COLUMNS.index("problem"), "problem", problem)
+    def made(first: int) -> pa.Table:
+        part = objects.table.slice(first, SLICE_ROWS)
+        problem = _problems(part["row"], objects.usable[first : first + SLICE_ROWS], objects.reasons)
+        table = pa.table({name: one_array(part[name]) for name in names})
+        return table.add_column(_COLUMNS.index("problem"), "problem", problem)
 
-    return gather(parts())
+    return gather(on_cores(made, range(0, len(objects), SLICE_ROWS)))
 
 
 def _problems(rows: pa.ChunkedArray, usable: Flags, reasons: Mapping[int, str]) -> pa.Array:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from survey_batch.catalog.gather import room
 from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.cores import do_on_cores, on_cores
 
 SLICE = 1 << 20
 """Rows worked on at a time."""
@@ -50,8 +51,11 @@ def copied(values: Array) -> Array:
 def taken(values: Array, rows: Codes) -> Array:
     """Return `values[rows]`."""
     made = room(len(rows), values.dtype)
-    for part in spans(len(rows)):
+
+    def take(part: slice) -> None:
         made[part] = values[rows[part]]
+
+    do_on_cores(take, spans(len(rows)))
     return made
 
 
@@ -68,9 +72,36 @@ def chosen_rows(chosen: Flags) -> Codes:
 def inverse_of(order: Codes) -> Codes:
     """Return the place of each row in an order of all rows."""
     place = room(len(order), number_type(len(order)))
-    for part in spans(len(order)):
+
+    def put(part: slice) -> None:
         place[order[part]] = count_up(part, place.dtype)
+
+    do_on_cores(put, spans(len(order)))
     return place
+
+
+def places_among(values: Array, ordered: Array) -> Array:
+    """Return what `searchsorted` gives; values in order are found ten times as fast as others."""
+    found = room(len(values), number_type(len(ordered)))
+
+    def find(part: slice) -> None:
+        here = values[part]
+        order = np.argsort(here)
+        places = np.empty(len(here), found.dtype)
+        places[order] = np.searchsorted(ordered, here[order])
+        found[part] = places
+
+    do_on_cores(find, spans(len(values)))
+    return found
+
+
+def marks_before(marks: Flags) -> Codes:
+    """Number the marks: return how many there are before each place, or of a marked place its own number."""
+    made, count = room(len(marks), number_type(len(marks))), -1
+    for part in spans(len(marks)):
+        made[part] = count + np.cumsum(marks[part])
+        count += int(np.count_nonzero(marks[part]))
+    return made
 
 
 def put_first(first: Codes, group: Codes, rows: Codes | None = None) -> None:
@@ -87,13 +118,13 @@ def in_company(group: Codes) -> Flags:
     for part in spans(len(group)):
         last[group[part]] = count_up(part, last.dtype)  # the last assignment stays
     several = np.zeros(groups, bool)
-    for part in spans(len(group)):
+
+    def mark(part: slice) -> None:
         here = group[part]
         several[here[last[here] != count_up(part, last.dtype)]] = True
-    found = np.empty(len(group), bool)
-    for part in spans(len(group)):
-        found[part] = several[group[part]]
-    return found
+
+    do_on_cores(mark, spans(len(group)))
+    return taken(several, group)
 
 
 def rows_of_each(group: Codes) -> I8:
@@ -127,8 +158,12 @@ def order_by(key: Array, *ties: Array) -> Codes:
         (rows,) Numbers. NaN comes last.
     """
     order = room(len(key), number_type(len(key)))
-    for rows, where in _buckets(key):
+
+    def sort(bucket: tuple[Codes, slice]) -> None:
+        rows, where = bucket
         order[where] = rows[_sorted(key[rows], [tie[rows] for tie in ties])]
+
+    do_on_cores(sort, _buckets(key))
     return order
 
 
@@ -149,18 +184,21 @@ def _sorted(key: Array, ties: list[Array]) -> Codes:
 def _buckets(key: Array) -> Iterator[tuple[Codes, slice]]:
     """Yield rows in buckets, in the order of their key, and the places of each bucket among all; rows ascend in it."""
     edges = _edges(key)
-    size = np.zeros(len(edges) + 1, np.int64)
-    for part in spans(len(key)):
-        size += np.bincount(np.searchsorted(edges, key[part], side="right"), minlength=len(size))
+
+    def sizes_in(part: slice) -> I8:
+        return np.bincount(np.searchsorted(edges, key[part], side="right"), minlength=len(edges) + 1)
+
+    def rows_in(part: slice) -> tuple[Codes, I8]:
+        bucket = np.searchsorted(edges, key[part], side="right").astype(np.min_scalar_type(len(edges)))
+        return np.argsort(bucket, kind="stable") + part.start, np.bincount(bucket, minlength=len(edges) + 1)
+
+    size = sum(on_cores(sizes_in, spans(len(key))), np.zeros(len(edges) + 1, np.int64))
     ends = np.cumsum([0, *size])
     fill = ends[:-1].copy()
     rows = room(len(key), number_type(len(key)))
-    for part in spans(len(key)):
-        bucket = np.searchsorted(edges, key[part], side="right").astype(np.min_scalar_type(len(edges)))
-        order = np.argsort(bucket, kind="stable") + part.start
-        cuts = np.cumsum([0, *np.bincount(bucket, minlength=len(size))])
-        for number, (begin, end) in enumerate(itertools.pairwise(cuts)):
-            rows[fill[number] : fill[number] + end - begin] = order[begin:end]
+    for ordered, here in on_cores(rows_in, spans(len(key))):
+        for number, (begin, end) in enumerate(itertools.pairwise(np.cumsum([0, *here]))):
+            rows[fill[number] : fill[number] + end - begin] = ordered[begin:end]
             fill[number] += end - begin
     for begin, end in itertools.pairwise(ends):
         yield rows[begin:end], slice(begin, end)

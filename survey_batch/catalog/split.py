@@ -11,7 +11,7 @@ from survey_batch.catalog.gather import room
 from survey_batch.catalog.groups import merge_groups, share_out
 from survey_batch.catalog.hashing import hashes
 from survey_batch.catalog.rows import Codes, chosen_rows, number_type, order_by, rows_of_each, spans, taken
-from survey_batch.catalog.stars import both_known, group_by_star
+from survey_batch.catalog.stars import Neighbours, both_known, find_neighbours
 from survey_batch.catalog.texts import Texts as LongTexts
 from survey_batch.catalog.texts import filtered, smallest_of_each, take_rows
 from survey_batch.config.job import SplitSection
@@ -77,6 +77,7 @@ def split_rows(
     label: Codes,
     section: SplitSection,
     cell: Codes | None = None,
+    neighbours: Neighbours | None = None,
 ) -> Split:
     """Split rows so that no group is in two splits.
 
@@ -98,11 +99,14 @@ def split_rows(
         Shares, linking radius and seed.
     cell
         Cell number of each row.
+    neighbours
+        Which rows are near each other, if that is known.
     """
     takes_part = both_known(ra, dec)
     takes_part &= label >= 0
     if takes_part.all() and len(label):
-        return _split_all(object_id, ra, dec, label, section, cell)
+        near = neighbours or find_neighbours(ra, dec, section.radius_arcsec)
+        return _split_all(object_id, near, label, section, cell)
     choice = np.full(len(label), -1, dtype=np.int8)
     group = room(len(label), number_type(len(label)))
     group[:] = -1
@@ -110,7 +114,11 @@ def split_rows(
     if rows.size:
         cells = None if cell is None else taken(cell, rows)
         names = filtered(object_id, takes_part)
-        found = _split_all(names, taken(ra, rows), taken(dec, rows), taken(label, rows), section, cells)
+        if neighbours is None:
+            near = find_neighbours(taken(ra, rows), taken(dec, rows), section.radius_arcsec)
+        else:
+            near = neighbours.kept(takes_part)
+        found = _split_all(names, near, taken(label, rows), section, cells)
         for part in spans(len(rows)):
             choice[rows[part]], group[rows[part]] = found.choice[part], found.group[part]
     return Split(choice, group)
@@ -118,14 +126,13 @@ def split_rows(
 
 def _split_all(
     object_id: LongTexts,
-    ra: npt.NDArray[np.float64],
-    dec: npt.NDArray[np.float64],
+    neighbours: Neighbours,
     label: Codes,
     section: SplitSection,
     cell: Codes | None,
 ) -> Split:
     """Split rows that all take part."""
-    star = group_by_star(ra, dec, section.radius_arcsec)
+    star = neighbours.stars(section.radius_arcsec)
     group = star if cell is None else merge_groups(star, cell)
     first = smallest_of_each(group, object_id)
     order = order_by(_hashes_of(object_id, group, first, section.seed))

@@ -65,7 +65,7 @@ def split_objects(objects: Objects, section: SplitSection) -> pa.Array:
     ra, dec = objects.numbers("ra"), objects.numbers("dec")
     cells = _cells(objects, section)
     _check_positions(objects, takes_part, ra, dec)
-    split = split_rows(objects.table["object_id"], ra, dec, label, section, cells)
+    split = split_rows(objects.table["object_id"], ra, dec, label, section, cells, objects.neighbours)
     _count(objects, split.choice)
     if cells is not None:
         largest = _largest(split, cells, section)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from survey_batch.catalog.gather import gather, room
 from survey_batch.catalog.rows import Codes, chosen_rows, copied, in_company, number_type, put_first, spans, taken
 from survey_batch.core.arrays import I8, Flags
+from survey_batch.core.cores import do_on_cores, on_cores
 
 Words = npt.NDArray[np.uint64]
 Texts = Any  # pa.Array | pa.ChunkedArray: pyarrow has no types
@@ -42,12 +43,11 @@ def take_rows(texts: Texts, rows: Codes) -> pa.Array:
 def filtered(texts: Texts, chosen: Flags) -> pa.ChunkedArray:
     """Keep the chosen rows, slice by slice."""
 
-    def parts() -> Iterator[pa.Table]:
-        for part in spans(len(texts)) or [slice(0, 0)]:
-            mask = pa.array(chosen[part])
-            yield pa.table([texts.slice(part.start, len(mask)).filter(mask)], ["texts"])
+    def kept(part: slice) -> pa.Table:
+        mask = pa.array(chosen[part])
+        return pa.table([texts.slice(part.start, len(mask)).filter(mask)], ["texts"])
 
-    return gather(parts())["texts"]
+    return gather(on_cores(kept, spans(len(texts)) or [slice(0, 0)]))["texts"]
 
 
 def repeated(texts: Texts) -> tuple[I8, I8]:
@@ -56,9 +56,9 @@ def repeated(texts: Texts) -> tuple[I8, I8]:
     Rows with equal hashes are found first, and only their texts are compared.
     """
     hashes, end = room(len(texts), np.uint64), 0
-    for chunk in chunks_of(texts):
-        hashes[end : end + len(chunk)] = _hashes(chunk)
-        end += len(chunk)
+    for found in on_cores(_hashes, chunks_of(texts)):
+        hashes[end : end + len(found)] = found
+        end += len(found)
     twice = _twice(hashes)
     if not twice.size:
         return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -84,9 +84,12 @@ def _twice(values: Words) -> Words:
 def _among(values: Words, ordered: Words) -> Flags:
     """Mark values that are among some in ascending order."""
     found = np.empty(len(values), bool)
-    for part in spans(len(values)):
+
+    def mark(part: slice) -> None:
         at = np.searchsorted(ordered, values[part])
         found[part] = ordered[np.minimum(at, len(ordered) - 1)] == values[part]
+
+    do_on_cores(mark, spans(len(values)))
     return found
 
 
@@ -152,27 +155,31 @@ def smallest_of_each(group: Codes, texts: Texts) -> Codes:
     return first
 
 
-def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[_Bytes, Codes, slice]]:
+def _each_chunk(texts: Texts, rows: Codes) -> Iterator[tuple[pa.Array, Codes, slice]]:
     """Yield chunks with the rows, of some in ascending order, that are in them, and where these are among all."""
     chunks = chunks_of(texts)
     ends = np.cumsum([0, *map(len, chunks)])
     cuts = np.searchsorted(rows, ends)
     for chunk, first, begin, end in zip(chunks, ends[:-1], cuts[:-1], cuts[1:], strict=True):
         if end > begin:
-            yield _Bytes(chunk), rows[begin:end] - first, slice(begin, end)
+            yield chunk, rows[begin:end] - first, slice(begin, end)
 
 
 def _words(texts: Texts, rows: Codes, number: int) -> Words | None:
     """Return eight bytes of each of some rows' texts; None if all texts have ended."""
-    keys, more = room(len(rows), np.uint64), False
-    for part, here, where in _each_chunk(texts, rows):
-        keys[where] = part.word(here, number)
-        more = more or bool((part.length[here] > number * _WORD).any())
-    return keys if more else None
+    keys = room(len(rows), np.uint64)
+
+    def read(part: tuple[pa.Array, Codes, slice]) -> bool:
+        chunk, here, where = part
+        texts = _Bytes(chunk)
+        keys[where] = texts.word(here, number)
+        return bool((texts.length[here] > number * _WORD).any())
+
+    return keys if any(list(on_cores(read, _each_chunk(texts, rows)))) else None
 
 
 def _lengths(texts: Texts, rows: Codes) -> Words:
-    return np.concatenate([part.length[here].astype(np.uint64) for part, here, _ in _each_chunk(texts, rows)])
+    return np.concatenate([_Bytes(chunk).length[here].astype(np.uint64) for chunk, here, _ in _each_chunk(texts, rows)])
 
 
 def _least(group: Codes, rows: Codes, keys: Words, first: Codes) -> Codes:
@@ -183,8 +190,11 @@ def _least(group: Codes, rows: Codes, keys: Words, first: Codes) -> Codes:
     for part in spans(len(rows)):
         np.minimum.at(least, groups[part], keys[part])
     has_it = np.empty(len(rows), bool)
-    for part in spans(len(rows)):
+
+    def compare(part: slice) -> None:
         has_it[part] = keys[part] == least[groups[part]]
+
+    do_on_cores(compare, spans(len(rows)))
     there = chosen_rows(has_it)
     rows, groups = taken(rows, there), taken(groups, there)
     put_first(first, groups, rows)

@@ -32,6 +32,10 @@ def doctor(job: JobFile, overrides: Overrides = None, workers: Workers = True) -
     Example: survey-batch doctor jobs/lamost-types.toml --set cluster.kind=slurm
     """
     loaded = open_job(job, overrides)
+    if workers:
+        from survey_batch.cluster.forkserver import begin_early
+
+        begin_early(loaded)
     from survey_batch.doctor import diagnose
 
     found = list(_shown(diagnose(loaded, workers=workers, say=say)))

@@ -34,4 +34,7 @@ def open_job(path: Path, overrides: Sequence[str] | None) -> "Job":
 
     job = load_job(path, overrides or ())
     steps.detail("loading libraries")
+    from survey_batch.core.without_pandas import spare_pandas
+
+    spare_pandas()
     return job

@@ -53,6 +53,9 @@ def run(
     Example: survey-batch run jobs/lamost-types.toml --retry not_found,unreadable
     """
     wanted = open_job(job, overrides)
+    from survey_batch.cluster.forkserver import begin_early
+
+    begin_early(wanted)  # before the imports that take longest
     from survey_batch.execution.runner import run as run_job
     from survey_batch.monitor.progress import make_progress
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from distributed import Client, Future, SchedulerPlugin, WorkerPlugin, wait
 
+from survey_batch.cluster.dashboard import await_dashboard
 from survey_batch.cluster.departures import SILENCE, Departures, was_silent
 from survey_batch.config.sections.cluster import ClusterSection
 from survey_batch.core import interrupt
@@ -165,6 +166,7 @@ def register(client: Client, plugin: WorkerPlugin | SchedulerPlugin) -> None:
 @contextmanager
 def client_of(cluster: Any) -> Iterator[Client]:
     """Open a client of a cluster that was started for a run; it closes with the `with` block."""
+    await_dashboard(cluster)
     with Client(cluster, set_as_default=False) as client, client.as_current():
         prepare(client)
         yield client

@@ -4,23 +4,59 @@ Otherwise each worker imports for itself, often from a shared file system: secon
 """
 
 import multiprocessing
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing import spawn
-from typing import Any
+from multiprocessing import forkserver, spawn
+from typing import TYPE_CHECKING, Any
 
-import dask
-from distributed.utils import get_mp_context
+from survey_batch.config.sections.cluster import load_kind
+from survey_batch.core import interrupt
+from survey_batch.core.environment import WORKER_ENVIRONMENT
 
-IMPORTED = (
-    "distributed",
+if TYPE_CHECKING:
+    from survey_batch.config.job import Job
+
+BEFORE = (
+    *("distributed", "distributed.http.worker.prometheus", "scipy.linalg", "scipy.sparse.linalg"),
     "survey_batch.execution.engine",
-    "survey_batch.stages.cutouts",
-    "survey_batch.stages.spectra",
 )
-"""Modules that workers need at the start. Machine learning is left out: its libraries start threads, which a copy of a
-process does not have. Random numbers are safe: Python and Dask seed them anew in each copy."""
+"""Modules that all workers need at the start. Machine learning is left out: its libraries start threads, which a copy
+of a process does not have. Random numbers are safe: Python and Dask seed them anew in each copy."""
+STAGES = ("survey_batch.stages.cutouts", "survey_batch.stages.spectral_features")
+"""Those of most jobs, where the job is not known yet."""
+LAST = ("survey_batch.cluster.frozen",)
+HASH_SEED = {"PYTHONHASHSEED": "6640"}
+"""As Dask sets it for workers, which must all put a text in the same place."""
+
+
+def begin_early(job: "Job") -> None:
+    """Begin the process that workers of this machine are copies of, with what the job needs; do not wait for it.
+
+    It imports on another core while this process imports what it needs itself, and ends with this process.
+    """
+    if sys.platform == "linux" and not load_kind(job.cluster.kind).elsewhere:
+        kinds = [job.kinds[name].make for name in job.stages if name in job.kinds]
+        modules = [make.partition(":")[0] for make in kinds if make.startswith("survey_batch.")]  # none of others' code
+        _preload(modules)
+        with _environment(WORKER_ENVIRONMENT | HASH_SEED), interrupt.kept_from_children():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that glibc, BLAS and Python read when a process starts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def begin_as_copies() -> dict[str, str]:
@@ -30,11 +66,16 @@ def begin_as_copies() -> dict[str, str]:
     """
     if sys.platform != "linux":
         return {}
-    setting = {"distributed.worker.multiprocessing-method": "forkserver"}
-    with dask.config.set(setting):
-        get_mp_context()  # call it now: Dask sets its own list on the first call, which would replace ours
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(IMPORTED))
-    return setting
+    import distributed.utils
+
+    # Otherwise Dask would import pandas to see whether it can, and put a list of its own in the place of ours.
+    distributed.utils._forkserver_preload_set = True  # noqa: SLF001
+    _preload(STAGES)  # unless it has begun
+    return {"distributed.worker.multiprocessing-method": "forkserver"}
+
+
+def _preload(stages: Iterable[str]) -> None:
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*BEFORE, *stages, *LAST])
 
 
 WORKER_PROCESSES = "Dask Worker process"
@@ -65,4 +106,6 @@ def script_left_alone() -> Iterator[None]:
 
 def dask_setup(_nanny: object) -> None:
     """Set up the nanny; `dask worker --preload-nanny` calls this first."""
+    import dask
+
     dask.config.set(begin_as_copies())

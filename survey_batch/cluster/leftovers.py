@@ -13,7 +13,6 @@ from importlib.machinery import FileFinder
 from pathlib import Path
 
 import distributed.core
-from distributed.dashboard import scheduler as dashboard
 
 
 def forget_schedulers() -> None:
@@ -21,6 +20,7 @@ def forget_schedulers() -> None:
     with suppress(AttributeError):  # whether a handler takes a connection, by bound method
         distributed.core._expects_comm.cache_clear()  # noqa: SLF001
     with suppress(AttributeError, KeyError, TypeError):  # what all pages of a dashboard show, by scheduler
+        dashboard = sys.modules["distributed.dashboard.scheduler"]  # loaded if somebody looked
         inspect.getclosurevars(dashboard.template_variables).nonlocals["cache"].clear()
     for folder, finder in list(sys.path_importer_cache.items()):
         if isinstance(finder, FileFinder) and not Path(folder).is_dir():

@@ -13,6 +13,7 @@ from distributed import LocalCluster
 
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of
 from survey_batch.cluster.credentials import credentials, dashboard_settings
+from survey_batch.cluster.dashboard import WITHOUT_PAGES
 from survey_batch.cluster.forkserver import begin_as_copies, script_left_alone
 from survey_batch.cluster.kind import worker_count
 from survey_batch.config.job import ClusterSection
@@ -133,5 +134,6 @@ def _make(section: ClusterSection) -> LocalCluster:
         # Variables that affect results override the user's.
         env={**os.environ, **WORKER_ENVIRONMENT},
         dashboard_address=section.dashboard,
+        scheduler_kwargs=WITHOUT_PAGES,
         silence_logs=logging.CRITICAL,
     )

@@ -25,6 +25,7 @@ from survey_batch.cluster.base import (
     register,
 )
 from survey_batch.cluster.credentials import credentials, dashboard_settings, stored
+from survey_batch.cluster.dashboard import WITHOUT_PAGES
 from survey_batch.cluster.drain import Drain, walltime_of
 from survey_batch.cluster.folders import KEYS, run_folder
 from survey_batch.cluster.kind import worker_count
@@ -226,6 +227,7 @@ def scheduler_options(section: ClusterSection, security: Security | None) -> dic
         "protocol": "tls://" if security else None,
         "security": security,
         "dashboard_address": section.dashboard,
+        **WITHOUT_PAGES,
     }
     if not {"host", "interface"} & theirs.keys():
         ours["interface"] = section.interface or dask.config.get("jobqueue.slurm.interface", None)

@@ -45,7 +45,7 @@ class Survey(ABC):
         What can be made of the archive: product to kind of stage, in order. Stages of the entry point group
         `survey_batch.stages` can be added to any survey.
     field : tuple of str
-        Columns of the key that name a field, if objects are cut from its frames.
+        Columns of the key that name a field, if objects are cut from its frames; `[archive]` may leave some out.
     needs_id : bool
         Whether the catalogue must have ids, because the archive finds objects by them.
     needs_position : bool
@@ -86,6 +86,15 @@ class Survey(ABC):
         """Return the columns that this job's `[archive]` names: our name of each, and its names in catalogues."""
         return {}
 
+    def key_of(self, archive: ArchiveSection) -> tuple[KeyColumn, ...]:  # noqa: ARG002
+        """Return the columns of the key that lead to an object's data in this job."""
+        return tuple(self.key)
+
+    def field_of(self, archive: ArchiveSection) -> tuple[str, ...]:
+        """Return the columns that name a field in this job."""
+        names = {column.name for column in self.key_of(archive)}
+        return tuple(name for name in self.field if name in names)
+
     @classmethod
     def archive_keys(cls) -> tuple[str, ...]:
         """Return the keys that the survey adds to `[archive]`."""
@@ -119,7 +128,7 @@ class Survey(ABC):
         return f'survey "{self.name}" finds the {self.file} of an object by the columns {", ".join(self._needed())}.'
 
     def read_key(self, rows: CatalogRows, archive: ArchiveSection) -> Mapping[str, "pa.Array | I8"]:  # noqa: ARG002
-        """Read the key of each row, and reject rows whose data cannot be found.
+        """Read the key of each row, and reject rows whose data cannot be found; several threads may do so at once.
 
         Returns
         -------

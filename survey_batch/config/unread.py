@@ -47,6 +47,10 @@ VALUES: Sequence[tuple[str, "Callable[[Job], bool]", str]] = (
         'catalog.match.by = "position"',
     ),
     *(
+        (f"archive.{key}", lambda job: job.cutouts.ivar, "cutouts.ivar = true")
+        for key in ("noise", "noise_path", "noise_hdu")
+    ),
+    *(
         (
             f"catalog.match.{key}",
             lambda job: job.catalog.match is not None and job.catalog.match.by == "id",

@@ -6,6 +6,7 @@ come from the environment (docs/how-to/credentials.md). Messages of servers and 
 
 import os
 import re
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -198,6 +199,27 @@ def _of_variable(name: str, value: str) -> tuple[str, ...]:
     return tuple({value: None, quote(value, safe=""): None, quote(value): None})
 
 
-def _of_the_environment() -> list[str]:
+def _of_the_environment() -> tuple[str, ...]:
     """Return the secrets of the environment; the longest first, as one may be a part of another."""
-    return sorted((one for item in os.environ.items() for one in _of_variable(*item)), key=len, reverse=True)
+    # To decode all of the environment takes longer than to redact a message: that it is as before is seen at once.
+    raw = getattr(os.environ, "_data", None)
+    if not isinstance(raw, dict):
+        return _secrets_of(os.environ)
+    if raw != _environment.raw:
+        _environment.raw, _environment.secrets = dict(raw), _secrets_of(os.environ)
+    return _environment.secrets
+
+
+def _secrets_of(variables: Mapping[str, str]) -> tuple[str, ...]:
+    found = (one for item in variables.items() for one in _of_variable(*item))
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+class _Environment(threading.local):
+    """The environment in which a thread last looked for secrets, and what they were."""
+
+    raw: Mapping[bytes, bytes] | None = None
+    secrets: tuple[str, ...] = ()
+
+
+_environment = _Environment()

@@ -28,14 +28,18 @@ class Sorter:
     def __init__(self, folder: Path, buckets: int) -> None:
         self._folder, self._buckets = folder, buckets
         self._paths: list[Path] = []
+        self._numbers = itertools.count()
         folder.mkdir(parents=True)
 
     def add(self, table: pa.Table, bucket: Array, key: Array) -> None:
-        """Add rows; `bucket` and `key`, (rows,) integers each, say where each belongs."""
-        order = np.lexsort((key, bucket))
+        """Add rows; `bucket` and `key`, (rows,) integers each, say where each belongs.
+
+        Several threads may add rows of different keys; rows of one key stay in the order in which they were added.
+        """
+        path = self._folder / f"{next(self._numbers)}.arrow"
+        order = np.argsort(bucket.astype(np.min_scalar_type(self._buckets)), kind="stable")
         ordered = table.append_column(KEY, pa.array(key)).take(pa.array(order)).combine_chunks()
         ends = np.searchsorted(bucket[order], np.arange(self._buckets + 1))
-        path = self._folder / f"{len(self._paths)}.arrow"
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, ordered.schema) as writer:
             for first, last in itertools.pairwise(ends):
                 writer.write_batch(_one_batch(ordered.slice(first, last - first)))
@@ -49,7 +53,7 @@ class Sorter:
         """Yield the rows of a bucket, sorted by their key, `BATCH_ROWS` at a time; one part at least."""
         whole = pa.Table.from_batches(list(self._read(number)))
         order = np.argsort(np.asarray(whole[KEY]), kind="stable")
-        whole = whole.drop_columns(KEY)
+        whole = whole.drop_columns(KEY).combine_chunks()  # of which Arrow takes rows three times as fast
         for first in range(0, max(len(order), 1), BATCH_ROWS):
             yield whole.take(pa.array(order[first : first + BATCH_ROWS]))
 

@@ -56,6 +56,10 @@ USABLE = (Status.OK, Status.PARTIAL)
 """Statuses whose data a later stage can use."""
 
 
+COUNTED_ROWS = 1 << 20
+"""Statuses counted at a time."""
+
+
 def usable(status: "Statuses") -> "Flags":
     """Mark the rows that hold data."""
     import numpy as np
@@ -87,7 +91,10 @@ def count_statuses(status: "Statuses") -> dict[str, int]:
     """Count rows by status name, leaving out the statuses that do not occur."""
     import numpy as np
 
-    counts = np.bincount(np.ravel(status), minlength=len(Status))
+    rows = np.ravel(status)
+    counts = np.zeros(len(Status), np.int64)
+    for first in range(0, rows.size, COUNTED_ROWS):  # numpy counts in a copy of eight bytes a row
+        counts += np.bincount(rows[first : first + COUNTED_ROWS], minlength=len(Status))[: len(Status)]
     return {member.name.lower(): int(counts[member]) for member in Status if counts[member]}
 
 

@@ -10,7 +10,6 @@ from functools import lru_cache
 from threading import Lock, local
 from typing import Any, Self
 
-import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
 from threadpoolctl import ThreadpoolController
 
 THREADS = 1
@@ -48,6 +47,8 @@ class one_thread(ContextDecorator):  # noqa: N801 - reads as what it does
 
 def _limit() -> None:
     global _open
+    import scipy.linalg  # noqa: F401 - scipy has its own BLAS, which can be limited only after it is loaded
+
     libraries = _libraries(len(sys.modules))
     _thread.openmp_before = [(library, library.num_threads) for library in libraries if library.user_api == "openmp"]
     with _lock:

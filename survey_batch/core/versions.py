@@ -1,5 +1,6 @@
 """Versions of the packages that affect results: stored with the results, and compared with those of workers."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 RECORDED_PACKAGES = (
@@ -10,15 +11,18 @@ RECORDED_PACKAGES = (
 
 def own_version() -> str:
     """Return this package's version from its metadata; "unknown" if it is not installed."""
-    return versions().get("survey-batch", "unknown")
+    return _version("survey-batch") or "unknown"
 
 
 def versions() -> dict[str, str]:
     """Read the versions of the installed packages."""
-    found: dict[str, str] = {}
-    for package in RECORDED_PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {package: found for package in RECORDED_PACKAGES if (found := _version(package)) is not None}
+
+
+@cache
+def _version(package: str) -> str | None:
+    """Search the installed packages once: it takes some milliseconds for each."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

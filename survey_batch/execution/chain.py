@@ -1,4 +1,8 @@
-"""The tasks of a shard: one for each stage of a phase, or three for a stage that runs in steps."""
+"""The tasks of a shard: one for each stage of a phase, or three for a stage that runs in steps.
+
+A stage that would compute on a GPU is one task where workers have none: its worker's other threads go on with other
+shards, and steps would cost messages, and carry a shard from one worker to another.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -69,7 +73,7 @@ class ChainTasks:
             if name in self.needed_by:
                 handed_on[name] = block = submit("", _after, after, shard_task.run_shard, *what)
                 after = submit("-record", shard_task.record_of, block)
-            elif stage.in_steps:
+            elif stage.in_steps and (self.gpu or not stage.gpu):
                 loaded = submit("-load", _after, after, shard_task.load, *what)
                 computed = submit("", shard_task.compute, self.job, name, loaded)
                 after = submit("-write", shard_task.write, self.job, name, computed)

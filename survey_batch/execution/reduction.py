@@ -74,11 +74,13 @@ def _submit(client: Client, job: Job, name: str, shards: Sequence[Shard], sample
     key = f"{name}-fit-{uuid4().hex[:8]}"  # a shared scheduler may hold another run's tasks
     whole: Future | None = None
     added: list[Future] = []
-    for number, group in enumerate(fit_groups(shards)):
+    groups = fit_groups(shards)
+    for number, group in enumerate(groups):
         before = added[number - AT_ONCE] if number >= AT_ONCE else None
         part = client.submit(_part, job, name, group, sample, before, key=(f"{key}-part", number), pure=False)
         whole = part if whole is None else client.submit(_merge, job, name, whole, part, key=(f"{key}-add", number))
-        added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
+        if number + AT_ONCE < len(groups):  # that part waits for this sum
+            added.append(client.submit(_nothing, whole, key=(f"{key}-added", number)))
     return [client.submit(_end, job, name, whole, key=key, pure=False), *added]
 
 

@@ -7,7 +7,7 @@ blocks are handed on to the next stages instead of being written.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -191,7 +191,7 @@ def _merge(stage: Stage, loaded: Loaded, block: Block) -> Block:
     status[loaded.todo] = np.broadcast_to(inherited, status.shape)[loaded.todo]
     # A partial input makes a partial output, whatever the kernel says.
     status[indices] = np.maximum(block.status, status[indices])
-    problems = [replace(problem, row=int(indices[problem.row])) for problem in block.problems]
+    problems = [problem.at(int(indices[problem.row])) for problem in block.problems]
     if loaded.first and stage.axis == "object":
         problems += [
             Problem(int(row), Status(int(loaded.inherited[row])), str(loaded.rows["problem"][row]), "catalogue")

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from survey_batch.config.sections.images import ImageFeaturesSection
-from survey_batch.core.arrays import F4, F8
+from survey_batch.core.arrays import F4, F8, Flags
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.feature_names import adjacent, feature_names
 from survey_batch.images.neighbours import find_neighbours
@@ -143,17 +142,24 @@ def _measure(
     reach = section.background[0]
     each = (-1, *flux.shape[2:])  # a band of an object is one row
     weights = None if ivar is None else ivar.reshape(each)
-    stamps = make_stamps(flux.reshape(each), x.ravel(), y.ravel(), section.background, weights)
-    near = stamps.around(reach)
+    whole = make_stamps(flux.reshape(each), x.ravel(), y.ravel(), section.background, weights)
+    known = np.isfinite(whole.background)  # nothing is measured in the others
+    near = whole.around(max(reach, *section.apertures)).take(np.flatnonzero(known))
     source = _free_source(near, reach)
-    parts = {
-        "background": stamps.background,
-        "background_scatter": stamps.scatter,
-        **_apertures(stamps, section),
-        **_point_source(near, source, _expected_variance(source, stars.fwhm), reach, stars.correction.ravel()),
+    measured = {
+        "background": near.background,
+        "background_scatter": near.scatter,
+        **_apertures(near, section),
+        **_point_source(near, source, _expected_variance(source, stars.fwhm, known), reach),
         "half_light_radius": half_light_radius(near, reach),
         **_shape(source),
     }
+    parts = {name: _spread(values, known) for name, values in measured.items()}
+    for name in ("psf_flux", "psf_flux_error"):
+        parts[name] = parts[name] * stars.correction.ravel()
+    if not known.all():
+        _, _, covered = aperture_flux(whole.take(np.flatnonzero(~known)), section.apertures[-1])
+        parts["coverage"][~known] = covered
     columns = {
         _in_band(name, band): values[number :: len(bands)]
         for name, values in parts.items()
@@ -161,7 +167,7 @@ def _measure(
     }
     columns |= _colours(columns, section, bands)
     searched = [bands.index(band) for band in SEARCHED if band in bands]
-    return {**columns, **find_neighbours(_first_measured(stamps, searched, len(bands)), section.background[1])}
+    return {**columns, **find_neighbours(_first_measured(whole, searched, len(bands)), section.background[1])}
 
 
 @dataclass(frozen=True)
@@ -171,31 +177,49 @@ class MeasuredSource:
     shapes: Shapes
     flux: F8
     error: F8
-    good: npt.NDArray[np.bool_]
+    good: Flags
     """Whether the source is bright enough for that."""
 
 
 def _free_source(stamps: Stamps, reach: float) -> MeasuredSource:
     shapes = adaptive_moments(stamps, reach)
-    flux, error = point_source_flux(stamps, shapes.x, shapes.y, shapes.variance, reach)
+    flux, error = _filtered(stamps, shapes.measured, shapes.x, shapes.y, shapes.variance, reach)
     error = error * np.sqrt(FREE_WIDTH_VARIANCE)
     with np.errstate(invalid="ignore"):
         return MeasuredSource(shapes, flux, error, shapes.measured & (flux >= SMALLEST_SIGNAL * error))
 
 
-def _expected_variance(source: MeasuredSource, fwhm: Floats) -> F8:
-    """Return the expected variance of the light in each band, for bands in which it is too faint to measure.
+def _filtered(stamps: Stamps, chosen: Flags, x: F8, y: F8, variance: F8, reach: float) -> tuple[F8, F8]:
+    """Measure the flux of stars, as `point_source_flux` does, in the chosen stamps alone; NaN in the others."""
+    rows = np.flatnonzero(chosen)
+    flux, error = np.full((2, len(chosen)), np.nan)
+    flux[rows], error[rows] = point_source_flux(stamps.take(rows), x[rows], y[rows], variance[rows], reach)
+    return flux, error
+
+
+def _expected_variance(source: MeasuredSource, fwhm: Floats, known: Flags) -> F8:
+    """Return the expected variance of the light in the known stamps, for bands in which it is too faint to measure.
 
     It is that of the frame's stars, or of a typical star, times the mean ratio of the object's variance to a star's in
     the bands in which it was measured.
     """
-    known = np.where(np.isfinite(fwhm), fwhm, TYPICAL_FWHM).astype(np.float64)
-    of_star = (known / FWHM) ** 2
-    good = source.good.reshape(fwhm.shape)
-    found = sum(np.where(good, source.shapes.variance.reshape(fwhm.shape) / of_star, 0).T)  # band by band
+    width = np.where(np.isfinite(fwhm), fwhm, TYPICAL_FWHM).astype(np.float64)
+    of_star = (width / FWHM) ** 2
+    good = np.zeros(known.shape, bool)
+    good[known] = source.good
+    good = good.reshape(fwhm.shape)
+    variance = _spread(source.shapes.variance, known).reshape(fwhm.shape)
+    found = sum(np.where(good, variance / of_star, 0).T)  # band by band
     count = np.count_nonzero(good, axis=1)
     ratio = np.where(count > 0, found / np.maximum(count, 1), 1.0)
-    return np.asarray((ratio[:, None] * of_star).ravel())
+    return np.asarray((ratio[:, None] * of_star).ravel()[known])
+
+
+def _spread(values: F8, known: Flags) -> F8:
+    """Put the values of the known stamps where these are among all; NaN elsewhere."""
+    spread = np.full(known.shape, np.nan)
+    spread[known] = values
+    return spread
 
 
 def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
@@ -209,12 +233,12 @@ def _apertures(stamps: Stamps, section: ImageFeaturesSection) -> Columns:
     return columns
 
 
-def _point_source(stamps: Stamps, source: MeasuredSource, variance: F8, reach: float, correction: Floats) -> Columns:
+def _point_source(stamps: Stamps, source: MeasuredSource, variance: F8, reach: float) -> Columns:
     """Measure flux with the source's own position and width if it is bright enough, else with the expected ones."""
-    flux, error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
+    flux, error = _filtered(stamps, ~source.good, stamps.x, stamps.y, variance, reach)
     return {
-        "psf_flux": np.where(source.good, source.flux, flux) * correction,
-        "psf_flux_error": np.where(source.good, source.error, error) * correction,
+        "psf_flux": np.where(source.good, source.flux, flux),
+        "psf_flux_error": np.where(source.good, source.error, error),
     }
 
 

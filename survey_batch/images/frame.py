@@ -2,10 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from astropy.wcs import WCS
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 CTYPE, CUNIT = ("RA---TAN", "DEC--TAN"), ("deg", "deg")
 """Projection and units of `FrameWcs`, as FITS writes them."""
@@ -58,7 +61,7 @@ class DistortedWcs:
     It belongs to the frame that was read with it, and so to one thread: `astropy.wcs.WCS` may not be shared.
     """
 
-    whole: WCS
+    whole: "WCS"
 
 
 AnyWcs = FrameWcs | DistortedWcs
@@ -91,6 +94,11 @@ class Frame:
     mjd_tai: float = math.nan
     """Time of the observation: modified Julian date in atomic time (TAI), NaN if the file does not say; what moment it
     is, `ImageReader.time` says."""
+    ivar: npt.NDArray[np.float32] | None = None
+    """(y, x): inverse variance of the image, 0 where it is not known; None if it follows from the sky, or was not asked
+    for."""
+    mask: npt.NDArray[np.int32] | None = None
+    """(y, x): bits of `ImageReader.mask_bits`, each a reason not to use a pixel; None if there is no mask."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,10 +81,15 @@ def _smooth(image: F4) -> F4:
     reach = len(KERNEL) // 2
     for axis in (1, 2):
         padded = np.pad(image, [(reach, reach) if axis == a else (0, 0) for a in range(3)])
-        image = np.zeros_like(image)
-        for start, weight in enumerate(KERNEL):
-            image += np.float32(weight) * _part(padded, axis, start, image.shape[axis])
-    return image
+        # One long row, on which the kernel also runs over the ends of the rows: these pixels are dropped.
+        row, step = padded.reshape(-1), padded.strides[axis] // padded.itemsize
+        weighed = {weight: np.float32(weight) * row for weight in set(KERNEL.tolist())}
+        length = len(row) - step * (len(KERNEL) - 1)
+        smooth = np.zeros_like(row)
+        for start, weight in enumerate(KERNEL.tolist()):
+            smooth[:length] += weighed[weight][start * step : start * step + length]
+        image = _part(smooth.reshape(padded.shape), axis, 0, image.shape[axis])
+    return np.ascontiguousarray(image)
 
 
 def _largest_around(image: F4) -> F4:

@@ -33,19 +33,21 @@ def circle_overlap(x: Floats, y: Floats, radius: float | Floats, half: int) -> F
     (n, k, k)
         0 to 1, with k = 2 half + 1.
     """
-    r = np.broadcast_to(np.asarray(radius, x.dtype), x.shape)[:, None]
-    edges = (np.arange(-half, half + 2) - 0.5).astype(x.dtype)
-    u, v = (np.clip(edges - centre[:, None], -r, r) for centre in (x, y))
-    (size_u, area_u), (size_v, _) = ((np.abs(w), _under_arc(np.abs(w), r)) for w in (u, v))
-    arc = np.sqrt(r**2 - v**2)
-    to_corner = np.minimum(arc[:, :, None], size_u[:, None, :])
-    to_corner *= size_v[:, :, None]
-    beyond = np.minimum(_under_arc(arc, r)[:, :, None], area_u[:, None, :])
-    to_corner += np.subtract(area_u[:, None, :], beyond, out=beyond)
-    to_corner *= np.sign(u)[:, None, :]
-    to_corner *= np.sign(v)[:, :, None]
-    rows = to_corner[:, 1:] - to_corner[:, :-1]
-    return np.asarray(rows[:, :, 1:] - rows[:, :, :-1])
+    r = np.broadcast_to(np.asarray(radius, x.dtype), x.shape)
+    edges = (np.arange(-half, half + 2) - 0.5).astype(x.dtype)[:, None]
+    # The circles lie side by side, so that numpy's inner loops are as long as there are circles, and not as pixels.
+    u, v = (np.clip(edges - centre, -r, r) for centre in (x, y))
+    size_u, size_v, arc = np.abs(u), np.abs(v), np.sqrt(r**2 - v**2)
+    area_u = _under_arc(size_u, r)
+    to_corner = np.minimum(arc[:, None], size_u[None])
+    to_corner *= size_v[:, None]
+    beyond = np.minimum(_under_arc(arc, r)[:, None], area_u[None])
+    to_corner += np.subtract(area_u[None], beyond, out=beyond)
+    to_corner *= np.sign(u)[None]
+    to_corner *= np.sign(v)[:, None]
+    rows = np.subtract(to_corner[1:], to_corner[:-1], out=beyond[1:])
+    pixels = np.subtract(rows[:, 1:], rows[:, :-1], out=to_corner[1:, 1:])
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
 def aperture_flux(stamps: Stamps, radius: float) -> tuple[F8, F8, F8]:
@@ -92,7 +94,8 @@ def row_sums(values: Floats, weight: Floats | None = None) -> Floats:
     Without `optimize`, einsum sums a row in the same order for any n, and three times as fast as `sum`.
     """
     operands = (values,) if weight is None else (values, weight)
-    return np.asarray(np.einsum("nyx->ny" if weight is None else "nyx,nx->ny", *operands))
+    # However the values lie in memory, the sums lie row by row: numpy adds along them in another order otherwise.
+    return np.asarray(np.einsum("nyx->ny" if weight is None else "nyx,nx->ny", *operands, order="C"))
 
 
 def _under_arc(u: Floats, r: Floats) -> Floats:

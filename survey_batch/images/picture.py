@@ -2,8 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from astropy.visualization import make_lupton_rgb
-from scipy.ndimage import shift
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -64,6 +62,8 @@ def asinh_grey(image: Floats, sky: float, white: float) -> Pixels:
 
 def colour(three: Floats, sky: float, white: float) -> Pixels:
     """Make colour from three bands on one scale: intensity is stretched, ratios of fluxes are kept."""
+    from astropy.visualization import make_lupton_rgb  # a page about spectra shows no images, and needs no astropy
+
     softening = 8.0
     red, green, blue = np.nan_to_num(three)
     stretch = max(white / 4, 5 * sky)
@@ -74,6 +74,8 @@ def colour(three: Floats, sky: float, white: float) -> Pixels:
 
 def align(flux: Floats, position: npt.NDArray[np.float64]) -> Floats:
     """Shift bands by parts of a pixel (linearly), so that the object lies where it does in the middle band."""
+    from scipy.ndimage import shift  # as above
+
     steps = np.nan_to_num(position[1] - position)
     return np.stack([shift(band, step, order=1, mode="nearest") for band, step in zip(flux, steps, strict=True)])
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from survey_batch.core.arrays import F8
 from survey_batch.images.psf_stretch import SAME, Variation, unstretch
@@ -232,7 +232,9 @@ def _fit_moffat(x: F8, y: F8, value: F8, fwhm: float) -> tuple[F8, float]:
     def left(parameters: F8) -> F8:
         return np.asarray((parameters[4] * top * _moffat(_shape_of(parameters, start), x, y) - value) / top)
 
-    fit = optimize.least_squares(left, [0.0, 0.0, 0.0, np.log(2.0), 1.0], loss="soft_l1", f_scale=0.02)
+    from scipy.optimize import least_squares  # cutouts need this module, but no fit
+
+    fit = least_squares(left, [0.0, 0.0, 0.0, np.log(2.0), 1.0], loss="soft_l1", f_scale=0.02)
     return _shape_of(fit.x, start), float(fit.x[4] * top)
 
 

@@ -9,7 +9,6 @@ number of good stars is not fixed. The PSF varies over the image.
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from survey_batch.config.sections.detect import RuleSection
 from survey_batch.core.arrays import F4, F8, Flags
@@ -226,6 +225,8 @@ def _alone(detections: Detections, limits: RuleSection) -> Flags:
     """Mark sources with no other source of more than a share `neighbour` of their flux within `isolation`."""
     alone = np.ones(len(detections), bool)
     if len(detections) > 1:
+        from scipy.spatial import cKDTree  # cutouts need this module, but no neighbours
+
         pairs = cKDTree(_positions(detections)).query_pairs(limits.isolation, output_type="ndarray")
         for one, other in (pairs.T, pairs.T[::-1]):
             alone[one[detections.flux[other] > limits.neighbour * detections.flux[one]]] = False

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy import optimize
 
 from survey_batch.core.arrays import F8
 from survey_batch.images.psf_model import PsfModel, StarFit
@@ -73,7 +72,9 @@ def fit_plane(position: F8, value: F8) -> F8:
     terms = np.column_stack([np.ones(len(position)), position])
     start = np.array([np.median(value), 0.0, 0.0])
     spread = 1.4826 * float(np.median(np.abs(value - start[0])))
-    fit = optimize.least_squares(
+    from scipy.optimize import least_squares  # cutouts need this module, but no fit
+
+    fit = least_squares(
         lambda plane: terms @ plane - value, start, jac=lambda _: terms, loss="soft_l1", f_scale=max(spread, 1e-6)
     )
     return np.asarray(fit.x)

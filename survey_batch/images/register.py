@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I8
+from survey_batch.core.arrays import F4, F8, I4, I8
 from survey_batch.images.cutout import window_start
 
 HALF_WIDTH = 5
@@ -47,7 +47,7 @@ class Span(NamedTuple):
         """Select windows."""
         return Span(self.position[selection], self.start[selection], self.first[selection], self.inside[selection])
 
-    def moved(self, pixels: int) -> "Span":
+    def moved(self, pixels: "I8 | int") -> "Span":
         """Move the origin of the pixel count."""
         return Span(self.position + pixels, self.start + pixels, self.first + pixels, self.inside)
 
@@ -102,6 +102,13 @@ def resample_ivar(ivar: F4, x: Span, y: Span) -> F4:
         variance = _filter(np.float32(1) / ivar, taps(_fraction(x)) ** 2, taps(_fraction(y)) ** 2)
         # Where a pixel is missing, the variance is infinite, or NaN if its weight is 0.
         return np.asarray(np.nan_to_num(1 / variance, nan=0.0), np.float32)
+
+
+def resample_mask(mask: I4, x: Span, y: Span) -> I4:  # noqa: ARG001
+    """Give each pixel of `resample(windows, x, y)` the bits of all pixels that its kernel touches."""
+    length = mask.shape[-1] - MARGIN
+    rows = np.bitwise_or.reduce([mask[:, tap : tap + length] for tap in range(2 * HALF_WIDTH)])
+    return np.asarray(np.bitwise_or.reduce([rows[:, :, tap : tap + length] for tap in range(2 * HALF_WIDTH)]), np.int32)
 
 
 def _fraction(span: Span) -> F8:

@@ -109,13 +109,14 @@ def adaptive_moments(stamps: Stamps, reach: float) -> Shapes:
         Pixels from the object within which light is used.
     """
     near = stamps.around(reach)
+    values = _rows_side_by_side(near.values)
     bounds = SMALLEST_SIGMA**2, (LARGEST_SIGMA * reach) ** 2
     x, y = near.x, near.y
     start = np.full(len(x), (TYPICAL_FWHM / FWHM) ** 2)
     weight = Symmetric(start, np.zeros(len(x)), start)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for _ in range(ITERATIONS):
-            shift_x, shift_y, moments = _weighted_moments(near.values, x, y, weight)
+            shift_x, shift_y, moments = _weighted_moments(values, x, y, weight)
             step = _next_weight(moments, weight, bounds)
             change = np.maximum(np.abs(step.xx - weight.xx), np.abs(step.yy - weight.yy)) / (weight.xx + weight.yy)
             x, y = _moved(x, near.x, shift_x), _moved(y, near.y, shift_y)
@@ -207,17 +208,21 @@ GAUSSIAN_SHARE = gaussian_share(PSF_WEIGHTS, PSF_WIDTHS)
 def _light_within(values: F4, x: F4, y: F4, radius: F8) -> F8:
     """Sum the light in a circle around each object; (n,) radii in pixels.
 
-    Overlaps are found only near the circles, where alone they are not 0, for circles of about one size at a time.
+    Overlaps are found only near the circles, where alone they are not 0, for circles of about one size at a time. Rows
+    are as long as those of the stamps, so that numpy adds them up in one order for all sizes.
     """
-    light, half = np.zeros_like(values), values.shape[-1] // 2
+    half = values.shape[-1] // 2
+    sums = np.zeros(values.shape[:2], np.float32)
     sizes = np.array([half // 3, half // 2, half])
     size = sizes[np.searchsorted(sizes[:-1], np.ceil(radius + 0.5))]
     for reach in np.unique(size).tolist():
         rows = np.flatnonzero(size == reach)
         inner = slice(half - reach, half + reach + 1)
         overlap = circle_overlap(x[rows], y[rows], radius[rows], reach)
-        light[rows, inner, inner] = overlap * values[rows, inner, inner]
-    return total(light)
+        light = np.zeros((*overlap.shape[:2], values.shape[-1]), np.float32)
+        np.multiply(overlap, values[rows, inner, inner], out=light[:, :, inner])
+        sums[rows, inner] = row_sums(light)
+    return np.asarray(sums.sum(axis=1, dtype=np.float64))
 
 
 def _weighted_moments(values: F4, x: F8, y: F8, weight: Symmetric) -> tuple[F8, F8, Symmetric]:
@@ -235,25 +240,27 @@ def _weighted_moments(values: F4, x: F8, y: F8, weight: Symmetric) -> tuple[F8, 
 
 
 def _gaussian(half: int, x: F8, y: F8, covariance: Symmetric) -> F4:
-    """Return exp(-chi^2 / 2) on the pixels of a stamp, (n, k, k)."""
-    u, v = (np.arange(-half, half + 1) - centre[:, None] for centre in (x, y))
-    precision = covariance.inverse
+    """Return exp(-chi^2 / 2) on the pixels of a stamp, (n, k, k), laid out as `_rows_side_by_side`."""
+    offset, precision = np.arange(-half, half + 1), covariance.inverse
+    u, v = offset - x[:, None], offset[:, None] - y
     cross, along, across = (
         part.astype(np.float32)
-        for part in (
-            precision.xy[:, None] * u,
-            precision.xx[:, None] / 2 * u**2,
-            precision.yy[:, None] / 2 * v**2,
-        )
+        for part in (precision.xy[:, None] * u, precision.xx[:, None] / 2 * u**2, precision.yy / 2 * v**2)
     )
+    # Rows of all stamps lie side by side: what depends on x alone is one long row, so that numpy's loops are long.
     if cross.any():
-        exponent = np.einsum("ny,nx->nyx", v.astype(np.float32), -cross)
-        exponent -= along[:, None, :]
+        exponent = np.einsum("yn,nx->ynx", v.astype(np.float32), -cross)
+        exponent -= along[None]
         exponent -= across[:, :, None]
     else:
-        exponent = -along[:, None, :] - across[:, :, None]
+        exponent = -along[None] - across[:, :, None]
     np.maximum(exponent, np.full(exponent.shape[1:], DARKEST), out=exponent)  # an array: faster than with a scalar
-    return np.asarray(np.exp(exponent, out=exponent))
+    return np.asarray(np.exp(exponent, out=exponent)).swapaxes(0, 1)
+
+
+def _rows_side_by_side(values: F4) -> F4:
+    """Lay (n, k, k) out in memory as (k, n, k)."""
+    return np.ascontiguousarray(values.swapaxes(0, 1)).swapaxes(0, 1)
 
 
 def _next_weight(moments: Symmetric, weight: Symmetric, bounds: tuple[float, float]) -> Symmetric:

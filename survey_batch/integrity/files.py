@@ -17,7 +17,7 @@ from survey_batch.stages import Stage
 from survey_batch.store.damage import LOST, Damage, DamagedError, read_attribute
 from survey_batch.store.lock import LOCK, holder_of
 from survey_batch.store.marks import PROGRESS, SCHEMA
-from survey_batch.store.notes import note_paths, problems_path
+from survey_batch.store.notes import damaged_notes, note_paths, problems_path
 from survey_batch.store.problems import ALL, PROBLEM_SCHEMA
 from survey_batch.store.products import PROVENANCE, open_group
 from survey_batch.store.root import METADATA, DamagedMetadata
@@ -124,12 +124,9 @@ def correct_counts(output: str, counts: Mapping[str, Mapping[str, int]]) -> None
 
 def check_notes(output: str, shards: Mapping[str, list[Shard]]) -> Iterator[tuple[Fault, str, Shard]]:
     """Find damaged notes of problems; yield each with the stage and the shard that it is about."""
-    there = set(note_paths(output))
-    for stage, own in shards.items():
-        for shard in own:
-            path = problems_path(output, stage, shard)
-            if path in there and (error := _broken(_read_notes, path)) is not None:
-                yield Fault(Kind.ACCOUNTS, _below(output, path), f"it cannot be read ({error.why})"), stage, shard
+    known = {problems_path(output, stage, shard): (stage, shard) for stage, own in shards.items() for shard in own}
+    for error in damaged_notes([path for path in note_paths(output) if path in known]):
+        yield Fault(Kind.ACCOUNTS, _below(output, error.path), f"it cannot be read ({error.why})"), *known[error.path]
 
 
 def check_classifiers(job: Job) -> Iterator[Fault]:

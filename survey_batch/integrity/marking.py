@@ -107,7 +107,7 @@ def dependents(stages: Sequence[Stage], stage: Stage) -> list[Stage]:
 
 def objects_on(plan: Plan, frames: Sequence[Shard]) -> list[Shard]:
     """Find the shards of objects that lie on some fields, or next to them: what is cut may come from a neighbour."""
-    names = list(plan.job.survey.field)
+    names = list(plan.job.survey.field_of(plan.job.archive))
     if not plan.size("object") or not set(names) <= set(plan.objects.column_names):
         return []
     fields = np.stack([to_numpy(plan.fields[name]) for name in names], axis=1)

@@ -101,6 +101,7 @@ def image_stage(name: str, cutouts: "xr.Dataset", settings: Mapping[str, Any]) -
             valid("cutouts", CutoutsSection, {"size": cutouts.sizes["x"], "ivar": "ivar" in cutouts}),
         )
     )
+    cut.masked = "mask" in cutouts
     if name == "composites":
         recipe = valid(name, CompositesSection, settings)
         return CompositesStage(in_notebook(name, recipe, cutouts=cut))

@@ -24,7 +24,7 @@ from survey_batch.models.preprocessing import step
 from survey_batch.models.recipe import Recipe
 from survey_batch.models.spectrum_bins import few_rows
 from survey_batch.spectra.line_list import CA_K, HE_I, HE_II
-from survey_batch.spectra.lines import line_indices
+from survey_batch.spectra.lines import line_indices, needed_pixels
 from survey_batch.spectra.windows import CleanSpectra
 
 HELIUM: Mapping[str, float] = {"he_i_sigma": 2.0, "he_ii_sigma": 3.0, "width_floor": 0.1}
@@ -84,10 +84,14 @@ def equivalent_widths(block: Variables, recipe: Recipe) -> tuple[F8, F8]:
     """
     if recipe.grid is None:
         raise ConfigurationError("the classifier's recipe has no wavelength grid to find helium on; train again")
-    flux, ivar, mask = (block[name] for name in ("flux", "ivar", "mask"))
+    wavelength = recipe.grid.wavelength
+    needed = needed_pixels(wavelength, MEASURED)
+    if needed.stop - needed.start < 2:  # so few pixels have no step
+        needed = slice(wavelength.size)
+    wavelength = wavelength[needed]
+    flux, ivar, mask = (block[name][:, needed] for name in ("flux", "ivar", "mask"))
     parts = [
-        line_indices(CleanSpectra.of(recipe.grid.wavelength, flux[at], ivar[at], mask[at]), MEASURED)
-        for at in few_rows(len(flux))
+        line_indices(CleanSpectra.of(wavelength, flux[at], ivar[at], mask[at]), MEASURED) for at in few_rows(len(flux))
     ]
     values, errors = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return values, np.hypot(errors, step(recipe.steps, "width_floor"))

@@ -20,7 +20,7 @@ SPECTRAL_TYPE = ClassifierKind(
         "convolution": "survey_batch.models.spectral_convolution:SpectralConvolution",
         "published": "survey_batch.models.published_spectral_type:PublishedSpectralType",
     },
-    seconds={"forest": 4.0e-4, "lines": 2.6e-4, "convolution": 5.6e-4, "published": 3.9e-4},  # benchmarks.variants
+    seconds={"forest": 3.0e-4, "lines": 1.6e-4, "convolution": 4.6e-4, "published": 2.9e-4},  # benchmarks.variants
 )
 
 GALAXY_QUASAR_STAR = ClassifierKind(
@@ -33,10 +33,10 @@ GALAXY_QUASAR_STAR = ClassifierKind(
         "published-forest": "survey_batch.models.published_galaxy:PublishedForest",
     },
     seconds={  # benchmarks.variants
-        "convolution": 4.0e-4,
-        "published-cnn": 1.6e-3,
-        "published-svm": 6.4e-4,
-        "published-forest": 5.8e-4,
+        "convolution": 3.0e-4,
+        "published-cnn": 1.5e-3,
+        "published-svm": 5.4e-4,
+        "published-forest": 4.8e-4,
     },
 )
 
@@ -62,7 +62,7 @@ STAMP_TYPE = ClassifierKind(
         "svm-psf": "survey_batch.models.published_stamps:SimilaritySVM",
     },
     # fifty stars a second, nearly all of it diffraction (docs/classifiers/stamp-types.md); benchmarks.variants
-    seconds={"likelihood": 2.0e-2, "pca-mlp": 2.2e-4, "cnn-mlp": 2.4e-4, "svm-psf": 1.1e-2},
+    seconds={"likelihood": 2.0e-2, "pca-mlp": 1.2e-4, "cnn-mlp": 1.4e-4, "svm-psf": 1.1e-2},
 )
 
 PSF_STAR = ClassifierKind(
@@ -90,14 +90,14 @@ TABLE = ClassifierKind(
     "table",
     TableTraining,
     {"networks": "survey_batch.models.table:TableClassifier"},
-    seconds={"networks": 2.1e-4},  # benchmarks.variants
+    seconds={"networks": 1.1e-4},  # benchmarks.variants
 )
 
 SPECTRUM_EMBEDDING = ClassifierKind(
     "spectrum-embedding",
     EmbeddingTraining,
     {"autoencoder": "survey_batch.models.spectrum_embedding:SpectrumEmbedding"},
-    seconds={"autoencoder": 3.2e-4},  # benchmarks.variants
+    seconds={"autoencoder": 2.2e-4},  # benchmarks.variants
 )
 
 QUANTITIES = ClassifierKind(
@@ -107,5 +107,5 @@ QUANTITIES = ClassifierKind(
         "convolution": "survey_batch.models.spectral_quantities:SpectralQuantities",
         "networks": "survey_batch.models.feature_quantities:FeatureQuantities",
     },
-    seconds={"convolution": 3.4e-4, "networks": 2.2e-4},  # benchmarks.variants
+    seconds={"convolution": 2.4e-4, "networks": 1.2e-4},  # benchmarks.variants
 )

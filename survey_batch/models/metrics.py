@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from survey_batch.core.arrays import F8, Index
 from survey_batch.models.resampling import bootstrap
@@ -116,6 +115,8 @@ def mcnemar(true: Index, ours: Index, theirs: Index) -> dict[str, float]:
         `only_ours` and `only_theirs`: objects that only one of the two got right; `p`: probability of counts at least
         this uneven if both were equally good.
     """
+    from scipy.stats import binomtest  # takes most of a second to import, and a page of figures needs no test
+
     only_ours = int(np.sum((ours == true) & (theirs != true)))
     only_theirs = int(np.sum((ours != true) & (theirs == true)))
     total = only_ours + only_theirs

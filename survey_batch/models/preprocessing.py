@@ -3,6 +3,7 @@
 Each row is treated by itself, so one object gives the same input alone and among others.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -39,7 +40,10 @@ wavelength. On new stars, narrower bins are no better, and one continuum is wors
 
 def good_share(flux: F4, ivar: F4, mask: npt.NDArray[np.int32]) -> F8:
     """Compute the share of usable pixels in each row."""
-    return np.asarray(np.mean((mask == 0) & (ivar > 0) & np.isfinite(flux), axis=1))
+    good = mask == 0
+    good &= ivar > 0
+    good &= np.isfinite(flux)
+    return np.asarray(np.count_nonzero(good, axis=1) / good.shape[1])
 
 
 @few_rows_at_a_time
@@ -85,8 +89,9 @@ def relative_flux(pixels: GoodPixels, widths: tuple[float, ...], floor: float, c
     (level,) = row_percentiles(np.where(known, mean, np.nan), 50)
     mean /= np.where(level > 0, level, 1.0)
     light = np.concatenate([mean * count, count])
-    ratios = (np.clip(mean / _run(light, width, floor), 0, ceiling) for width in widths)
-    return [_filled(ratio, known) for ratio in ratios]
+    ratios = [np.clip(mean / _run(light, width, floor), 0, ceiling) for width in widths]
+    _fill(ratios, known)
+    return ratios
 
 
 def _run(light: F8, width: float, floor: float) -> F8:
@@ -147,18 +152,24 @@ def step(steps: Steps, name: str) -> float:
     return float(value)
 
 
-def _filled(values: F8, known: Flags) -> F8:
-    """Interpolate unknown values along each row, in place; the outermost known ones go on to the ends."""
-    gaps, places = np.flatnonzero(~known), np.flatnonzero(known)
-    if not gaps.size or not places.size:
-        values[~known] = 1.0
-        return values
-    flat = values.reshape(-1)
-    flat[gaps] = np.interp(gaps, places, flat[places])
-    # Gaps at the ends of a row were interpolated between rows.
-    first, last = known.argmax(axis=1), known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
-    for row in np.flatnonzero(~(known[:, 0] & known[:, -1])):
-        values[row, : first[row]] = values[row, first[row]]
-        values[row, last[row] + 1 :] = values[row, last[row]]
-    values[~known.any(axis=1)] = 1.0
-    return values
+def _fill(arrays: Sequence[F8], known: Flags) -> None:
+    """Interpolate unknown values along each row, in place; the outermost known ones go on to the ends.
+
+    The rounding is that of `numpy.interp`.
+    """
+    row, gap = np.nonzero(~known)
+    if not gap.size:
+        return
+    count = known.shape[1]
+    flat = np.flatnonzero(known)
+    # The known neighbours of a gap among those of all rows; they may lie in other rows.
+    after = np.searchsorted(flat, row * count + gap)
+    left, right = (flat[np.clip(place, 0, flat.size - 1)] if flat.size else gap - gap for place in (after - 1, after))
+    has_left, has_right = ((after > 0) & (left // count == row)), (after < flat.size) & (right // count == row)
+    left, right = np.where(has_left, left, right), np.where(has_right, right, left)
+    neither = ~(has_left | has_right)
+    step, distance = np.maximum(right - left, 1), row * count + gap - left
+    for values in arrays:
+        near = values.reshape(-1)
+        slope = (near[right] - near[left]) / step
+        values[row, gap] = np.where(neither, 1.0, slope * distance + near[left])

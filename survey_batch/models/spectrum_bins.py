@@ -71,7 +71,9 @@ class GoodPixels:
         """Find the good pixels of spectra, (object, wavelength), as `normalize.good_flux` does."""
         used = slice(flux.shape[1] // width * width)
         flux = flux[:, used]
-        good = (mask[:, used] == 0) & (ivar[:, used] > 0) & np.isfinite(flux)
+        good = mask[:, used] == 0
+        good &= ivar[:, used] > 0
+        good &= np.isfinite(flux)
         return cls(width, good, _masked(flux, good), bin_sums(good.view(np.int8), width).astype(np.float64))
 
     @property
@@ -88,7 +90,8 @@ class GoodPixels:
         weight = _masked(ivar[:, : self.good.shape[1]], self.good)
         total = bin_sums(weight, self.width)
         total = np.where(total > 0, total, np.nan)
-        return bin_sums(weight * self.flux, self.width) / total, 1 / np.sqrt(total)
+        weight *= self.flux
+        return bin_sums(weight, self.width) / total, 1 / np.sqrt(total)
 
 
 def bin_sums(values: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:

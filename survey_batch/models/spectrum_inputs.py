@@ -17,7 +17,8 @@ from survey_batch.spectra.lines import FWHM
 from survey_batch.spectra.normalize import good_flux, normalize, row_percentiles
 from survey_batch.spectra.pixels import at_pixels
 from survey_batch.spectra.smooth import bridge, smooth
-from survey_batch.spectra.windows import CleanSpectra, Span, at_step, windows_of
+from survey_batch.spectra.spans import Span, at_step, windows_of
+from survey_batch.spectra.windows import CleanSpectra
 
 CONTRAST_RANGE = (-4.0, 20.0)
 """Bounds of a bin's flux minus the row's level, in units of the level: a cosmic ray counts no more than a line."""

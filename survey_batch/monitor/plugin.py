@@ -4,6 +4,7 @@ from typing import Any
 
 from distributed import SchedulerPlugin
 
+from survey_batch.cluster.dashboard import when_loaded
 from survey_batch.monitor.run_figures import MonitorFigures
 
 RPC = "survey_batch_progress"
@@ -23,11 +24,15 @@ class Monitor(MonitorFigures, SchedulerPlugin):  # type: ignore[misc]
         """Start; called once, on the scheduler."""
         self.scheduler = scheduler
         scheduler.handlers[RPC] = self.progress
-        from survey_batch.monitor.page import add_page  # Bokeh takes a second to import; only the scheduler needs it
-        from survey_batch.monitor.prometheus import add_collector
+        from survey_batch.monitor.prometheus import add_collector  # only the scheduler needs its library
 
-        add_page(scheduler, self)
+        when_loaded(scheduler, self._add_page)
         self.collector = add_collector(self)
+
+    def _add_page(self) -> None:
+        from survey_batch.monitor.page import add_page  # Bokeh takes a second to import; only a page needs it
+
+        add_page(self.scheduler, self)
 
     async def close(self) -> None:
         """Remove the figures from this process's registry."""

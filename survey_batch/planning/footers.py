@@ -39,6 +39,11 @@ def forget_plan() -> None:
     _row_groups.cache_clear()
 
 
+def footer_of(path: str) -> pq.FileMetaData:
+    """Return the footer of a file of the plan, which this process keeps; raise errors as `opened_table` does."""
+    return _footer(_as_it_is(path))
+
+
 def read_group(path: str, number: int) -> pa.Table:
     """Read one row group of a file of the plan.
 
@@ -48,7 +53,7 @@ def read_group(path: str, number: int) -> pa.Table:
         It cannot be read, or the plan has been stored anew and nobody told this process, which then reads it anew.
     """
     try:
-        return read_row_group(path, _footer(_as_it_is(path)), number)
+        return read_row_group(path, footer_of(path), number)
     except DamagedFileError:
         forget_plan()
         raise

@@ -20,7 +20,7 @@ from survey_batch.catalog import Catalog, read_catalog
 from survey_batch.catalog.detected import detected, object_catalog
 from survey_batch.catalog.fields import read_fields as read_field_list
 from survey_batch.catalog.gather import gather, slices
-from survey_batch.catalog.groups import number_groups
+from survey_batch.catalog.groups import as_one_key
 from survey_batch.catalog.objects import SLICE_ROWS, joined_chunks, numbers_of
 from survey_batch.catalog.rows import inverse_of, order_by
 from survey_batch.config.job import Job
@@ -28,6 +28,7 @@ from survey_batch.config.jobfile import JOB, job_of
 from survey_batch.config.unread import unread
 from survey_batch.core.arguments import takes
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.display import html_table
 from survey_batch.core.paths import make_folder
 from survey_batch.core.sorting import Sorter
@@ -211,7 +212,7 @@ def plan_fields(job: Job) -> Plan:
 def plan_catalog(job: Job, catalog: Catalog) -> Plan:
     """Lay out the work for a catalogue that is already read."""
     step("laying out the work")
-    held, names = held_rows(job.output), list(job.survey.field)
+    held, names = held_rows(job.output), list(job.survey.field_of(job.archive))
     objects = _in_order(catalog.table, _order(catalog.table, job.survey.order))
     try:
         objects = _held_first(objects, held)
@@ -232,7 +233,7 @@ def _held_first(objects: pa.Table, held: Held) -> pa.Table:
 def _order(table: pa.Table, names: Sequence[str]) -> Array:
     """Return the positions of the rows in the order of the object axis; they are in the order of the file."""
     unusable = np.asarray(pc.not_equal(table["problem"], "")).view(np.uint8)
-    return order_by(number_groups(unusable, *(_ranked(table[name]) for name in names)))
+    return order_by(as_one_key(unusable, *(_ranked(table[name]) for name in names)))
 
 
 def _ranked(column: pa.ChunkedArray) -> Array:
@@ -251,12 +252,18 @@ def _in_order(table: pa.Table, order: Array) -> pa.Table:
     """Bring rows into an order: first into buckets of successive rows, so that each bucket is sorted in memory."""
     if table.num_rows <= BUCKET_ROWS:
         return table.take(pa.array(order))
-    place = inverse_of(order)
     with TemporaryDirectory(prefix="survey-batch-plan-") as folder:
-        sorter = Sorter(Path(folder) / "rows", -(-table.num_rows // BUCKET_ROWS))
-        for first, part in zip(range(0, table.num_rows, SLICE_ROWS), slices(table, SLICE_ROWS), strict=True):
-            here = place[first : first + SLICE_ROWS]
-            sorter.add(part, here // BUCKET_ROWS, here)
-        del place
-        ordered = gather(sorter.bucket(number) for number in range(-(-table.num_rows // BUCKET_ROWS)))
+        sorter = _in_buckets(table, order, Path(folder) / "rows")
+        ordered = gather(on_cores(sorter.bucket, range(-(-table.num_rows // BUCKET_ROWS))))
     return ordered.replace_schema_metadata(table.schema.metadata)
+
+
+def _in_buckets(table: pa.Table, order: Array, folder: Path) -> Sorter:
+    place, sorter = inverse_of(order), Sorter(folder, -(-table.num_rows // BUCKET_ROWS))
+
+    def add(first: int) -> None:
+        here = place[first : first + SLICE_ROWS]
+        sorter.add(table.slice(first, SLICE_ROWS), here // BUCKET_ROWS, here)
+
+    do_on_cores(add, range(0, table.num_rows, SLICE_ROWS))
+    return sorter

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.paths import files_in, join, remove
-from survey_batch.planning.footers import forget_plan, read_group
+from survey_batch.planning.footers import footer_of, forget_plan, read_group
 from survey_batch.planning.hashing import hash_of
 from survey_batch.store.schema import Array, Axis, Shard
 from survey_batch.store.small_files import DamagedFileError, opened_table, read_table, write_table
@@ -42,10 +44,14 @@ def store_table(output: str, axis: Axis, table: pa.Table, objects: int) -> None:
 
     Parts that are stored already stay as they are. The first part is written last, and names the others.
     """
+
+    def store(part: tuple[str, pa.Table]) -> None:
+        if not _holds(*part):
+            write_table(*part, row_group_size=_group_rows(axis, objects), compression="zstd")
+
     parts = list(_parts(output, axis, table, objects))
-    for path, part in reversed(parts):
-        if not _holds(path, part):
-            write_table(path, part, row_group_size=_group_rows(axis, objects), compression="zstd")
+    do_on_cores(store, parts[1:])
+    store(parts[0])
     kept = {path.rpartition("/")[2] for path, _ in parts}
     for path in files_in(join(output, "plan"), ".parquet"):
         name = path.rpartition("/")[2]
@@ -61,7 +67,9 @@ def parts_not_stored(
 
     Some columns may be left out of the comparison.
     """
-    return [path for path, part in _parts(output, axis, table, objects) if not _holds(path, part, leave_out)]
+    parts = list(_parts(output, axis, table, objects))
+    held = on_cores(lambda part: _holds(*part, leave_out), parts)
+    return [path for (path, _), holds in zip(parts, held, strict=True) if not holds]
 
 
 def _parts(output: str, axis: Axis, table: pa.Table, objects: int) -> Iterator[tuple[str, pa.Table]]:
@@ -122,8 +130,8 @@ class Stored:
     part_rows: int
 
     @classmethod
-    def of(cls, output: str, axis: str) -> "Stored":
-        """Read the first footer.
+    def of(cls, output: str, axis: str, *, fresh: bool = True) -> "Stored":
+        """Read the first footer, or take the one that this process keeps.
 
         Raises
         ------
@@ -132,10 +140,16 @@ class Stored:
         DamagedFileError
             It cannot be read.
         """
-        with opened_table(table_path(output, axis)) as file:
-            rows = file.metadata.num_rows
-            said = json.loads((file.schema_arrow.metadata or {}).get(PARTS, b"{}"))
-            return cls(tuple(file.schema_arrow.names), said.get("files", 1), said.get("rows", rows), rows)
+        path = table_path(output, axis)
+        footer = _read_footer(path) if fresh else footer_of(path)
+        said, rows = json.loads((footer.metadata or {}).get(PARTS, b"{}")), footer.num_rows
+        names = tuple(footer.schema.to_arrow_schema().names)
+        return cls(names, said.get("files", 1), said.get("rows", rows), rows)
+
+
+def _read_footer(path: str) -> pq.FileMetaData:
+    with opened_table(path) as file:
+        return file.metadata
 
 
 def read_plan_columns(output: str, names: Sequence[str]) -> Rows:

@@ -33,7 +33,7 @@ class PlannedFields:
 
     @cached_property
     def _groups(self) -> RowGroups:
-        files = Stored.of(self.output, "frame").files
+        files = Stored.of(self.output, "frame", fresh=False).files
         return row_groups([table_path(self.output, "frame", part) for part in range(files)])
 
     def _fields(self, group: int) -> dict[Field, int]:

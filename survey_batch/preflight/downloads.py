@@ -9,15 +9,15 @@ BYTES_PER_SECOND = 50e6
 """Rate of all connections together: an assumption for an institute with a fast line."""
 
 
-def download_seconds(archive: ArchiveSection, files: int, nbytes: int, at_once: int) -> float:
+def download_seconds(archive: ArchiveSection, requests: int, nbytes: int, at_once: int) -> float:
     """Estimate how long downloads take; 0 if the archive is a folder.
 
     Parameters
     ----------
     archive
         Makes `connections` requests at a time; each connection waits for `pause` after a request.
-    files, nbytes
-        Number and total size of the files.
+    requests, nbytes
+        Number of requests, and bytes that they bring in all.
     at_once
         Files that all workers together request at a time, if fewer than the connections.
 
@@ -28,5 +28,5 @@ def download_seconds(archive: ArchiveSection, files: int, nbytes: int, at_once: 
     """
     if not is_url(archive.root) or archive.root.startswith("file://"):
         return 0.0
-    requests = files * (REQUEST_SECONDS + archive.pause) / max(1, min(archive.connections, at_once))
-    return max(requests, nbytes / BYTES_PER_SECOND)
+    waiting = requests * (REQUEST_SECONDS + archive.pause) / max(1, min(archive.connections, at_once))
+    return max(waiting, nbytes / BYTES_PER_SECOND)

@@ -53,7 +53,7 @@ class StageEstimate:
     files: int
     """Files to fetch from the archive."""
     fetch_bytes: int
-    """Size of these files."""
+    """Bytes of these files that are fetched."""
     product_bytes: int
     """Size of the product, uncompressed."""
     stored_bytes: int
@@ -221,7 +221,7 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
     ways = ["objects that share fields", *([f"fewer frames.bands (now {bands})"] if bands > 1 else [])]
     if job.cutouts.whole_frames and not (job.frames.keep or {"features", "predictions"} & set(job.stages)):
         ways.append(
-            "cutouts.aperture_correction = false without cutouts.ivar, which reads no more of frames than needed"
+            "cutouts.aperture_correction = false without cutouts.ivar, which fetches no more of frames than needed"
         )
     return [
         f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
@@ -285,6 +285,6 @@ def _stage(plan: Plan, stage: Stage, cost: Cost, slots: int) -> StageEstimate:
         cost.worker_bytes,
         cost.cpu_seconds,
         cost.start_seconds,
-        download_seconds(plan.job.archive, cost.files, cost.fetch_bytes, at_once),
+        download_seconds(plan.job.archive, cost.files * cost.requests, cost.fetch_bytes, at_once),
         product_footprint(stage, plan) if stage.stored else Footprint(0, 0),
     )

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from survey_batch.config.job import Job
 from survey_batch.core import wording
+from survey_batch.core.arrays import Statuses
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.pace import Pace
 from survey_batch.core.status import Status, count_statuses, final_status, unfinished
@@ -158,14 +159,17 @@ def summarize(output: str) -> RunStatus:
             "the job with: survey-batch run JOB.toml"
         )
     speed, now = rates(run.get("runs", ()), log), paces(log, utc_now()) if holder else {}
-    stages = tuple(_stage(output, name, job, speed.get(name), now.get(name)) for name in _stage_names(output, job))
+    names = _stage_names(output, job)
+    groups = {name: group for name in names if (group := read_group(output, name)) is not None}
+    marks = {name: read_marks(output, name, group).astype(np.uint8, copy=False) for name, group in groups.items()}
+    stages = tuple(_stage(output, name, job, marks.get(name), speed.get(name), now.get(name)) for name in names)
     objects = next((stage.rows for stage in stages if stage.axis == "object"), run.get("objects", 0))
     problems, current = problems_so_far(output, ended=_ended(holder, stages))
     return RunStatus(
         output=output,
         job=job,
         objects=objects,
-        counts=_final_counts(output, stages),
+        counts=_final_counts(stages, marks),
         stages=stages,
         holder=holder,
         problems=tuple(count_reasons(problems)),
@@ -189,12 +193,13 @@ def _stage_names(output: str, job: Mapping[str, Any]) -> list[str]:
     return [*search, *others, *(name for name in model.stages if model.keeps(name))]
 
 
-def _stage(output: str, name: str, job: Mapping[str, Any], rate: Rate | None, pace: Pace | None) -> StageStatus:
+def _stage(
+    output: str, name: str, job: Mapping[str, Any], status: Statuses | None, rate: Rate | None, pace: Pace | None
+) -> StageStatus:
     axis = "frame" if name in PRODUCTS_OF_FRAMES else "object"
     group = read_group(output, name)
-    if group is None:
+    if group is None or status is None:
         return _not_created(output, name, axis, job)
-    status = read_marks(output, name, group).astype(np.uint8)
     by_row = status.reshape(len(status), -1)
     waiting = (by_row == Status.PENDING).any(axis=1)
     starts = np.arange(0, len(status), shard_rows(group))
@@ -223,11 +228,9 @@ def _ended(holder: Mapping[str, Any], stages: tuple[StageStatus, ...]) -> bool:
     return not holder and not any(stage.pending or not stage.created for stage in stages)
 
 
-def _final_counts(output: str, stages: tuple[StageStatus, ...]) -> Mapping[str, int]:
+def _final_counts(stages: tuple[StageStatus, ...], marks: Mapping[str, Statuses]) -> Mapping[str, int]:
     """Count objects by the worst of their statuses; count frames if there are no objects."""
     made = [stage for stage in stages if stage.axis == "object"] or list(stages)
-    groups = [(stage.name, read_group(output, stage.name)) for stage in made]
-    statuses = [read_marks(output, name, group).astype(np.uint8) for name, group in groups if group is not None]
-    if len(statuses) < len(made):  # nothing is final yet
+    if any(stage.name not in marks for stage in made):  # nothing is final yet
         return made[-1].counts
-    return count_statuses(final_status(statuses))
+    return count_statuses(final_status([marks[stage.name] for stage in made]))

@@ -3,8 +3,10 @@
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from astropy.io import fits
 
 from survey_batch.core.arrays import F4, F8
@@ -16,6 +18,8 @@ PIXEL = 0.262 / 3600
 """Degrees on a side of a pixel, as of the Legacy Surveys."""
 OVERLAP = 40
 """Columns of a tile that are also on the next one."""
+CELL = 32
+"""Successive tiles that lie on one pixel grid, as those of a projection cell of Pan-STARRS."""
 WEST, DEC = 150.0, 2.0
 """Middle of the first tile [deg]."""
 SEEING = {"g": 2.4, "r": 2.1, "z": 1.9}
@@ -26,6 +30,10 @@ BRIGHTEST, FAINTEST = 16.0, 21.0
 """Magnitudes between which stars are drawn."""
 REACH = 16
 """Pixels around a star that get light of it."""
+SATURATED, BAD_COLUMN = 1, 5
+"""Bits of masks: pixels at least as bright as `FULL` in any band, and a column without data in each tile."""
+FULL = 10.0
+"""Nanomaggies of a pixel that is saturated."""
 
 
 def simulate_tiles(
@@ -42,8 +50,9 @@ def simulate_tiles(
     Parameters
     ----------
     root
-        Folder that becomes the archive's root: `<brick>/image-<brick>-<band>.fits.fz`, and `bricks.csv`, a list of the
-        tiles for `archive.tiles`.
+        Folder that becomes the archive's root: `<brick>/image-<brick>-<band>.fits.fz`, beside each image its inverse
+        variance `invvar-<brick>-<band>.fits.fz` and for all bands of a tile `maskbits-<brick>.fits.fz`, whose bits are
+        `SATURATED` and `BAD_COLUMN`; and `bricks.csv`, a list of the tiles for `archive.tiles`.
     objects, fields
         Numbers of stars and of tiles.
     seed
@@ -77,9 +86,15 @@ def simulate_tiles(
         folder = root / brick
         folder.mkdir(parents=True, exist_ok=True)
         x, y = sky_to_pixel(wcs, ra, dec)
+        bad = np.arange(shape[1]) == (17 * number + 5) % shape[1]
+        mask = np.broadcast_to(np.where(bad, 1 << BAD_COLUMN, 0), shape).astype(np.int16)
         for band, letter in enumerate(bands):
             pixels = _pixels(np.random.default_rng([seed, number, band]), shape, x, y, flux[:, band], letter)
-            _write(folder / f"image-{brick}-{letter}.fits.fz", pixels, wcs, letter)
+            mask[pixels >= FULL] |= 1 << SATURATED
+            ivar = np.broadcast_to(np.where(bad, 0, NOISE**-2), shape).astype(np.float32)
+            _write(folder / f"image-{brick}-{letter}.fits.fz", pixels, wcs, FILTER=letter, **NANOMAGGIES)
+            _write(folder / f"invvar-{brick}-{letter}.fits.fz", ivar, wcs, FILTER=letter, BUNIT="1/nanomaggy^2")
+        _write(folder / f"maskbits-{brick}.fits.fz", mask, wcs)
     _write_table(root / "bricks.csv", [_listed(brick, wcs, shape) for brick, wcs in tiles.items()])
     nearest = np.clip(np.floor((WEST - ra) * np.cos(np.radians(DEC)) / step + 0.5), 0, fields - 1).astype(int)
     names = list(tiles)
@@ -92,9 +107,10 @@ def simulate_tiles(
 
 
 def _wcs(number: int, shape: tuple[int, int]) -> FrameWcs:
-    """Return the WCS of a tile: each lies west of the one before."""
-    ra = WEST - number * (shape[1] - OVERLAP) * PIXEL / np.cos(np.radians(DEC))
-    crpix = np.array([(shape[1] + 1) / 2, (shape[0] + 1) / 2])
+    """Return the WCS of a tile: each lies west of the one before, and those of a cell on one pixel grid."""
+    cell, step = number // CELL, shape[1] - OVERLAP
+    ra = WEST - cell * CELL * step * PIXEL / np.cos(np.radians(DEC))
+    crpix = np.array([(shape[1] + 1) / 2 - number % CELL * step, (shape[0] + 1) / 2])
     return FrameWcs(np.array([ra % 360, DEC]), crpix, np.array([[-PIXEL, 0.0], [0.0, PIXEL]]))
 
 
@@ -113,9 +129,11 @@ def _pixels(rng: np.random.Generator, shape: tuple[int, int], x: F8, y: F8, flux
     return image.astype(np.float32)
 
 
-def _write(path: Path, pixels: F4, wcs: FrameWcs, band: str) -> None:
-    header = fits.Header()
-    header["FILTER"], header["BUNIT"], header["MAGZERO"], header["RADESYS"] = band, "nanomaggy", 22.5, "ICRS"
+NANOMAGGIES: Mapping[str, str | float] = {"BUNIT": "nanomaggy", "MAGZERO": 22.5}
+
+
+def _write(path: Path, pixels: npt.NDArray[Any], wcs: FrameWcs, **cards: str | float) -> None:
+    header = fits.Header({**cards, "RADESYS": "ICRS"})
     for axis in (0, 1):
         header[f"CTYPE{axis + 1}"], header[f"CUNIT{axis + 1}"] = CTYPE[axis], "deg"
         header[f"CRVAL{axis + 1}"], header[f"CRPIX{axis + 1}"] = wcs.crval[axis], wcs.crpix[axis]

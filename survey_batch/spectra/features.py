@@ -14,7 +14,7 @@ from survey_batch.spectra.blocks import STATISTICS, block_statistics
 from survey_batch.spectra.grid import STEP, step_of
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
 from survey_batch.spectra.lines import band_indices, line_indices
-from survey_batch.spectra.normalize import CONTINUUM_BLOCK, normalize, row_percentiles
+from survey_batch.spectra.normalize import CONTINUUM_BLOCK, known_flux, normalize_known, row_percentiles
 from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE
 from survey_batch.spectra.photometry import COLOR_NAMES, COLORS, PASSBAND_SOURCE, synthetic_colors
 from survey_batch.spectra.ratios import flux_ratios
@@ -23,6 +23,10 @@ from survey_batch.spectra.windows import CleanSpectra
 
 CONTINUUM_RANGE = (-1.0, 3.0)
 """Bounds of continuum-normalised flux, so that no cosmic ray or noise over a faint continuum outweighs the rest."""
+
+PORTION = 2 * ROWS_AT_ONCE
+"""Spectra that are measured at once: a whole number of products with components. No row depends on others; more would
+leave a core's cache, and fewer pay more for Python."""
 
 
 def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection, step: float = STEP) -> F4:
@@ -44,10 +48,15 @@ def prepare(flux: F4, ivar: F4, mask: I4, section: SpectralFeaturesSection, step
     (object, wavelength) float32
         Without NaN, except in rows that cannot be normalised, which are NaN throughout.
     """
-    if len(flux) > ROWS_AT_ONCE:  # no row depends on others, and few fit in a core's cache
-        portions = _portions(len(flux), ROWS_AT_ONCE)
+    if len(flux) > PORTION:
+        portions = _portions(len(flux), PORTION)
         return np.concatenate([prepare(flux[rows], ivar[rows], mask[rows], section, step) for rows in portions])
-    normal = normalize(flux, ivar, mask, section.normalization, max(round(CONTINUUM_BLOCK * STEP / step), 1))
+    return _prepared(known_flux(flux, ivar, mask), section, step)
+
+
+def _prepared(known: F4, section: SpectralFeaturesSection, step: float) -> F4:
+    """Do the work of `prepare`, given the `known_flux`."""
+    normal = normalize_known(known, section.normalization, max(round(CONTINUUM_BLOCK * STEP / step), 1))
     if section.normalization == "continuum":
         np.clip(normal, *CONTINUUM_RANGE, out=normal)
     smoothed = smooth(normal, section.smoothing_window, section.smoothing_order)
@@ -180,7 +189,7 @@ def spectral_features(
     ConfigurationError
         The components do not match the section or the grid.
     """
-    portions = _portions(len(flux), ROWS_AT_ONCE)
+    portions = _portions(len(flux), PORTION)
     return np.concatenate(
         [_features(wavelength, flux[at], ivar[at], mask[at], redshift[at], section, pca) for at in portions]
     )
@@ -202,11 +211,12 @@ def _features(
 ) -> F4:
     """Measure one portion."""
     columns = list[npt.NDArray[np.floating]]()
+    known = known_flux(flux, ivar, mask)
     if asked := measurements(section):
-        spectra = CleanSpectra.of(wavelength, flux, ivar, mask, redshift)
+        spectra = CleanSpectra.of_known(wavelength, known, ivar, redshift)
         columns += [column for one in asked for column in one.measure(spectra)]
     if section.blocks or section.components:
-        prepared = prepare(flux, ivar, mask, section, step_of(wavelength))
+        prepared = _prepared(known, section, step_of(wavelength))
     if section.blocks:
         columns.append(
             block_statistics(prepared, section.blocks).reshape(len(prepared), section.blocks * len(STATISTICS))

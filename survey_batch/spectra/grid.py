@@ -6,7 +6,7 @@ interpolation. The kernels find the step in the grid's wavelengths (`step_of`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,16 +75,6 @@ class Spectrum:
             return self.sampled
         pixel = np.arange(self.flux.size, dtype=np.float64)
         return np.asarray(10 ** (STEP * (self.start + pixel)))
-
-
-def mask_attributes(own: Mapping[str, int]) -> dict[str, object]:
-    """Return CF attributes with which a reader can decode a mask array: the survey's own bits, then ours."""
-    bits = {**own, **MASK_BITS}
-    return {
-        "long_name": "pixel mask: 0 is good, every bit is a reason not to use the pixel",
-        "flag_masks": list(bits.values()),
-        "flag_meanings": " ".join(bits),
-    }
 
 
 def log_grid(wavelength_min: float, wavelength_max: float, step: float = STEP) -> F8:

@@ -5,13 +5,15 @@ are the same pixels, moved by its own redshift. Windows end inside pixels, which
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
 from survey_batch.core.arrays import F8
-from survey_batch.spectra.grid import STEP
+from survey_batch.spectra.grid import STEP, first_pixel, step_of
 from survey_batch.spectra.line_list import BANDS, LINES, Band, Line, air_to_vacuum
-from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Span, at_step, windows_of
+from survey_batch.spectra.spans import Span, Windows, at_step, windows_of
+from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra
 
 __all__ = ["BANDS", "FWHM", "LINES", "Band", "Line", "air_to_vacuum", "band_indices", "line_indices"]
 
@@ -61,8 +63,7 @@ def line_indices(spectra: CleanSpectra, lines: Sequence[Line] = LINES) -> tuple[
         Equivalent width [Angstrom], positive in absorption, and its standard deviation. NaN where less than half
         of a window is good, the line is off the grid, or the continuum is not detected at 3 sigma.
     """
-    spans = at_step(LINE_SPANS, spectra.step)
-    return _equivalent_widths(spectra, tuple((line.wavelength, spans) for line in lines))
+    return _equivalent_widths(spectra, _line_windows(tuple(lines), spectra.step))
 
 
 def band_indices(spectra: CleanSpectra) -> tuple[F8, F8]:
@@ -77,7 +78,32 @@ def band_indices(spectra: CleanSpectra) -> tuple[F8, F8]:
     values, errors : (n, len(BANDS)) float64
         As from `line_indices`.
     """
-    return _equivalent_widths(spectra, tuple(_spans(band, spectra.step) for band in BANDS))
+    return _equivalent_widths(spectra, _band_windows(spectra.step))
+
+
+def needed_pixels(wavelength: F8, lines: Sequence[Line]) -> slice:
+    """Return the pixels of a grid of `log_grid` that the windows of some lines take, without a redshift.
+
+    On these pixels alone, each line is measured as on all of them, to the last bit: a position in a row is a
+    wavelength's number in the logarithm less that of the first pixel, which floating point subtracts exactly.
+    """
+    windows = _line_windows(tuple(lines), step_of(wavelength))
+    nearest = np.rint(np.log10(windows[0].centres) / step_of(wavelength)).astype(int) - first_pixel(wavelength)
+    reach = max(int(np.abs(one.offset).max()) for one in windows) + 1
+    return slice(*np.clip((nearest.min() - reach, nearest.max() + reach + 1), 0, wavelength.size))
+
+
+@cache
+def _line_windows(lines: tuple[Line, ...], step: float) -> tuple[Windows, ...]:
+    """Return the windows of some lines, and those of their side continua."""
+    spans = at_step(LINE_SPANS, step)
+    return windows_of(tuple((line.wavelength, spans) for line in lines))
+
+
+@cache
+def _band_windows(step: float) -> tuple[Windows, ...]:
+    """Return the windows of `BANDS`, and those of their side continua."""
+    return windows_of(tuple(_spans(band, step) for band in BANDS))
 
 
 def _spans(band: Band, step: float) -> tuple[float, tuple[Span, ...]]:
@@ -87,16 +113,16 @@ def _spans(band: Band, step: float) -> tuple[float, tuple[Span, ...]]:
     return float(10 ** (middle * step)), tuple((float(low), float(high)) for low, high in edges - middle)
 
 
-def _equivalent_widths(spectra: CleanSpectra, features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[F8, F8]:
+def _equivalent_widths(spectra: CleanSpectra, windows: tuple[Windows, ...]) -> tuple[F8, F8]:
     """Measure equivalent widths and errors, (object, feature), each in the windows of itself and its side continua."""
-    feature, *sides = (spectra.pixels(windows) for windows in windows_of(features))
+    feature, *sides = (spectra.pixels(one) for one in windows)
     (blue, blue_variance, blue_x), (red, red_variance, red_x) = (side.means() for side in sides)
-    width, extent = feature.share * feature.width, feature.windows.extent
+    width, extent, spread = feature.share * feature.width, feature.windows.extent, feature.windows.spread
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        share = (feature.spread(red_x) - feature.x) / feature.spread(red_x - blue_x)
+        share = (spread(red_x) - feature.x) / spread(red_x - blue_x)
         rest = 1 - share
-        level = share * feature.spread(blue) + rest * feature.spread(red)
-        level[feature.share <= 0] = 1
+        level = share * spread(blue) + rest * spread(red)
+        np.copyto(level, 1, where=feature.share <= 0)
         covered = feature.sum(feature.share)
         correction = extent / covered
         value = correction * feature.sum(width * (1 - feature.flux / level))

@@ -4,6 +4,7 @@ Pixels that are masked, or have an unusable flux or ivar, are ignored and become
 normalised (no good pixel, or nothing positive to scale by) becomes NaN throughout.
 """
 
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -25,6 +26,13 @@ CONTINUUM_POINTS = 15
 """Fewest points of the fit; short spectra reach it with smaller blocks."""
 STIFFNESS = 0.02
 """Ridge on the coefficient of degree k >= 2, times k^2; it keeps the curve from diverging at an end without data."""
+POWERS = np.arange(CONTINUUM_DEGREE + 1)
+RIDGE = np.diag(np.where(POWERS < 2, 1e-9, STIFFNESS * POWERS**2))
+"""The smallest ridge, on the straight line, keeps rows without points solvable."""
+PAIRS = np.triu_indices(POWERS.size)
+PAIR = np.zeros(RIDGE.shape, np.intp)
+PAIR[PAIRS] = PAIR.T[PAIRS] = np.arange(PAIRS[0].size)
+"""For each pair of degrees, its place among `PAIRS`, which has those of either order once."""
 CONTINUUM_ROUNDS = 6
 CLIP_BELOW, CLIP_ABOVE = 1.0, 3.0
 """Points more than this many standard deviations below the fit are absorption; above it, emission and sky."""
@@ -36,6 +44,8 @@ It was chosen by repeat visits of one star: its normalised spectra below 4500 An
 CONTINUUM_FLOOR = 0.02
 """Least continuum, as a share of its row's mean, so that noise divided by it stays finite."""
 
+FEW_ROWS = 16
+"""Continua of so many rows stay in a core's cache, from one step to the next."""
 LONG_ROW = 256
 """Values in a row from which percentiles are found by way of float32."""
 
@@ -66,11 +76,13 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method, block: int = CONTINU
     ConfigurationError
         There is no such method.
     """
-    values = _known(flux, ivar, mask)
+    return normalize_known(known_flux(flux, ivar, mask), method, block)
+
+
+def normalize_known(values: Numbers, method: Method, block: int = CONTINUUM_BLOCK) -> F4:
+    """Normalise each row of `known_flux`, as `normalize` does."""
     if method == "continuum":
-        level = continuum(values, block)
-        with np.errstate(invalid="ignore", over="ignore"):
-            return np.divide(values, level, out=level).astype(np.float32)
+        return _over_continuum(values, block)
     precise = values.astype(np.float64)
     offset, scale = offset_and_scale(precise, method)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -79,12 +91,18 @@ def normalize(flux: F4, ivar: F4, mask: I4, method: Method, block: int = CONTINU
 
 def good_flux(flux: F4, ivar: F4, mask: I4) -> F8:
     """Return flux in float64, NaN where a pixel must not be used."""
-    return _known(flux, ivar, mask).astype(np.float64)
+    return np.asarray(known_flux(flux, ivar, mask), np.float64)
 
 
-def _known(flux: F4, ivar: F4, mask: I4) -> F4:
-    good = (mask == 0) & (ivar > 0) & np.isfinite(flux)
-    return np.where(good, flux, np.nan)
+def known_flux(flux: F4, ivar: F4, mask: I4) -> F4:
+    """Return flux in its own digits, NaN where a pixel must not be used."""
+    good = mask == 0
+    good &= ivar > 0
+    good &= np.isfinite(flux)
+    values = flux.astype(np.result_type(flux, np.float32))
+    # Bad pixels are few: it is faster to replace them than to copy the others.
+    np.copyto(values, np.nan, where=~good)
+    return values
 
 
 def row_percentiles(values: npt.NDArray[Real], *percentages: float) -> tuple[npt.NDArray[Real], ...]:
@@ -92,8 +110,14 @@ def row_percentiles(values: npt.NDArray[Real], *percentages: float) -> tuple[npt
 
     A percentile is the nearest of the sorted values, without interpolation.
     """
-    last = _finite(values) - 1
-    indices = [np.maximum(np.rint(last * percentage / 100), 0).astype(np.intp) for percentage in percentages]
+    return _percentiles(values, _finite(values), percentages)
+
+
+def _percentiles(
+    values: npt.NDArray[Real], finite: Index, percentages: tuple[float, ...]
+) -> tuple[npt.NDArray[Real], ...]:
+    """Do the work of `row_percentiles`, given the number of finite values in each row."""
+    indices = [np.maximum(np.rint((finite - 1) * percentage / 100), 0).astype(np.intp) for percentage in percentages]
     if values.shape[-1] >= LONG_ROW:
         return _of_long_rows(values, indices)
     ordered = np.sort(values, axis=-1)  # NaN goes last
@@ -146,16 +170,39 @@ def continuum(values: Numbers, block: int = CONTINUUM_BLOCK) -> F8:
     (object, wavelength) float64
         NaN throughout a row with too few good pixels or no positive mean.
     """
+    coefficients, scale = _continuum_fit(values, block)
+    return _curves(coefficients, scale, np.empty(values.shape))
+
+
+def _over_continuum(values: Numbers, block: int) -> F4:
+    """Divide each row by its continuum, a few rows at a time."""
+    coefficients, scale = _continuum_fit(values, block)
+    normal = np.empty(values.shape, np.float32)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, len(values), FEW_ROWS):
+            rows = slice(start, start + FEW_ROWS)
+            precise = values[rows].astype(np.float64)
+            level = _curves(coefficients[rows], scale[rows], np.empty(precise.shape))
+            normal[rows] = np.divide(precise, level, out=level)
+    return normal
+
+
+def _continuum_fit(values: Numbers, block: int) -> tuple[F8, F8]:
+    """Return coefficients of each row's continuum, (object, degree + 1), and its unit, (object, 1)."""
     count = values.shape[1]
     width = max(min(block, count // CONTINUUM_POINTS), 1)
     points = _block_medians(values, width)
     mean = _mean(points)
     scale = np.where(mean > 0, mean, np.nan)
-    centres = (np.arange(points.shape[1]) + 0.5) * width - 0.5
-    coefficients = _clipped_fit(_basis(centres, count), points / scale)
-    curve = np.einsum("np,pw->nw", coefficients, _basis(np.arange(count), count).T.copy())
-    np.maximum(curve, CONTINUUM_FLOOR, out=curve)
-    return np.asarray(np.multiply(curve, scale, out=curve))
+    return _clipped_fit(*_polynomials(count, width), points / scale), np.asarray(scale)
+
+
+def _curves(coefficients: F8, scale: F8, out: F8) -> F8:
+    """Compute the continuum of some rows in every pixel."""
+    polynomials, _ = _polynomials(out.shape[1], 1)
+    np.einsum("np,pw->nw", coefficients, polynomials, out=out)
+    np.clip(out, CONTINUUM_FLOOR, np.inf, out=out)
+    return np.asarray(np.multiply(out, scale, out=out))
 
 
 def offset_and_scale(values: F8, method: Method) -> tuple[F8 | float, F8]:
@@ -191,30 +238,40 @@ def _block_medians(values: Numbers, width: int) -> F8:
     """
     blocks = values.shape[1] // width
     pixels = values[:, : blocks * width].reshape(-1, width)
-    (median,) = row_percentiles(pixels, 50)
-    enough = 2 * _finite(pixels) >= width
-    return np.where(enough, median, np.nan).astype(np.float64).reshape(-1, blocks)
+    finite = _finite(pixels)
+    (median,) = _percentiles(pixels, finite, (50,))
+    return np.where(2 * finite >= width, median, np.nan).astype(np.float64).reshape(-1, blocks)
 
 
-def _basis(pixel: npt.NDArray[np.number], count: int) -> F8:
-    """Return Legendre polynomials over the whole spectrum, (pixel, degree + 1)."""
-    return np.polynomial.legendre.legvander(2 * (pixel + 0.5) / count - 1, CONTINUUM_DEGREE)
+@lru_cache(maxsize=16)
+def _polynomials(count: int, width: int) -> tuple[F8, F8]:
+    """Return Legendre polynomials over `count` pixels at the middles of blocks of `width`, and their products.
+
+    They are (degree + 1, block), and (pair, block) for the pairs of `PAIRS`.
+    """
+    middles = (np.arange(count // width) + 0.5) * width
+    polynomials = np.array(
+        np.polynomial.legendre.legvander(2 * middles / count - 1, CONTINUUM_DEGREE).T, np.float64, order="C"
+    )
+    return polynomials, polynomials[PAIRS[0]] * polynomials[PAIRS[1]]
 
 
-def _clipped_fit(basis: F8, points: F8) -> F8:
+def _clipped_fit(polynomials: F8, products: F8, points: F8) -> F8:
     """Return coefficients of each row's fit after asymmetric clipping, (object, degree + 1); NaN for too few points."""
     usable = np.isfinite(points)
     target = np.where(usable, points, 0)
-    fewest = np.maximum(basis.shape[1] + 1, np.sum(usable, axis=1, keepdims=True) // 4)
-    kept = usable
-    coefficients = _least_squares(basis, target, kept)
+    number = np.sum(usable, axis=1, keepdims=True)
+    fewest = np.maximum(len(polynomials) + 1, number // 4)
+    coefficients = _least_squares(polynomials, products, target, usable)
+    rows, kept, inside_of = np.arange(len(points)), usable, usable
     for _ in range(CONTINUUM_ROUNDS):
-        residual = target - np.einsum("np,pb->nb", coefficients, basis.T.copy())
-        inside = usable & _within(residual, kept)
-        # A row that would lose too many points stays as it is.
-        kept = np.where(np.sum(inside, axis=1, keepdims=True) >= fewest, inside, kept)
-        coefficients = _least_squares(basis, target, kept)
-    return np.where(np.sum(usable, axis=1, keepdims=True) > basis.shape[1], coefficients, np.nan)
+        residual = target - np.einsum("np,pb->nb", coefficients[rows], polynomials)
+        inside = inside_of & _within(residual, kept)
+        # A row that would lose too many points stays as it is; one that stays as it is has its fit.
+        moved = (inside != kept).any(axis=1) & (np.sum(inside, axis=1) >= fewest[:, 0])
+        rows, target, fewest, kept, inside_of = (each[moved] for each in (rows, target, fewest, inside, inside_of))
+        coefficients[rows] = _least_squares(polynomials, products, target, kept)
+    return np.where(number > len(polynomials), coefficients, np.nan)
 
 
 def _within(residual: F8, kept: Flags) -> Flags:
@@ -225,17 +282,13 @@ def _within(residual: F8, kept: Flags) -> Flags:
     return np.asarray((residual >= -CLIP_BELOW * scatter) & (residual <= CLIP_ABOVE * scatter))
 
 
-def _least_squares(basis: F8, target: F8, kept: Flags) -> F8:
+def _least_squares(polynomials: F8, products: F8, target: F8, kept: Flags) -> F8:
     """Fit each row's kept points; the normal equations are small and well conditioned in Legendre polynomials.
 
     It uses einsum, because the rounding of matrix products depends on the number of rows.
     """
-    products = (basis[:, :, None] * basis[:, None, :]).reshape(len(basis), -1)
     weight = kept.astype(np.float64)
-    degree = basis.shape[1]
-    normal = np.einsum("nb,kb->nk", weight, products.T.copy()).reshape(-1, degree, degree)
-    moment = np.einsum("nb,pb->np", weight * target, basis.T.copy())
-    power = np.arange(degree)
-    # The smallest ridge, on the straight line, keeps rows without points solvable.
-    ridge = np.where(power < 2, 1e-9, STIFFNESS * power**2)
-    return np.asarray(np.linalg.solve(normal + np.diag(ridge), moment[..., None])[..., 0])
+    normal = np.einsum("nb,kb->nk", weight, products)[:, PAIR]
+    normal += RIDGE
+    moment = np.einsum("nb,pb->np", weight * target, polynomials)
+    return np.asarray(np.linalg.solve(normal, moment[..., None])[..., 0])

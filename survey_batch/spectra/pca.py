@@ -8,10 +8,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
-from scipy.linalg.blas import dspr, dsymv, dsyrk
-from scipy.linalg.lapack import dtpttr, dtrttp
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from survey_batch.core.arrays import F8
 from survey_batch.core.errors import ConfigurationError
@@ -62,6 +58,9 @@ class Moments:
     @classmethod
     def of(cls, block: Rows) -> Self:
         """Compute the moments of the rows of (object, size), leaving out rows that are not finite throughout."""
+        from scipy.linalg.blas import dsyrk  # here and below: the process that drives a run computes nothing
+        from scipy.linalg.lapack import dtrttp
+
         rows = block[np.isfinite(block).all(axis=1)].astype(np.float64)
         if not len(rows):
             return cls.empty(block.shape[1])
@@ -73,6 +72,8 @@ class Moments:
 
     def merge(self, other: Self) -> Self:
         """Merge with the moments of other rows (Chan, Golub and LeVeque 1979, Stanford STAN-CS-79-773)."""
+        from scipy.linalg.blas import dspr
+
         if not self.count or not other.count:
             return self if self.count else other
         count = self.count + other.count
@@ -114,6 +115,8 @@ class PCA:
         ConfigurationError
             There are fewer than two rows, or more components than values in a row.
         """
+        from scipy.linalg.lapack import dtpttr
+
         size = moments.mean.size
         if moments.count < 2:
             raise ConfigurationError(
@@ -124,10 +127,12 @@ class PCA:
             raise ConfigurationError(f"spectral_features.components is {components}, but spectra have {size} pixels")
         covariance, _ = dtpttr(size, moments.outer / (moments.count - 1))
         total = np.trace(covariance)
+        few = min(components, moments.count - 1)  # others have no variance, and to look for them would take longest
+        variance, vectors = np.zeros(components), np.zeros((components, size))
         with one_thread():
-            variance, vectors = _largest(covariance, components)
-        variance, vectors = np.maximum(variance[::-1], 0), vectors.T[::-1]
-        real = (variance > SMALLEST_VARIANCE * variance[0]) & (np.arange(components) < moments.count - 1)
+            values, found = _largest(covariance, few)
+        variance[:few], vectors[:few] = np.maximum(values[::-1], 0), found.T[::-1]
+        real = variance > SMALLEST_VARIANCE * variance[0]
         largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1, keepdims=True), axis=1)
         variance = np.where(real, variance, 0)
         ratio = variance / total if total > 0 else np.zeros(components)
@@ -145,12 +150,13 @@ class PCA:
                 "use the wavelength range of the fit, or fit again"
             )
         scores = np.empty((len(rows), len(self.components)))
+        whole = np.zeros((ROWS_AT_ONCE, self.mean.size))
         with one_thread():
             for start in range(0, len(rows), ROWS_AT_ONCE):
-                part = rows[start : start + ROWS_AT_ONCE] - self.mean
-                whole = part if len(part) == ROWS_AT_ONCE else np.zeros((ROWS_AT_ONCE, self.mean.size))
-                whole[: len(part)] = part
-                scores[start : start + len(part)] = (whole @ self.components.T)[: len(part)]
+                count = len(part := rows[start : start + ROWS_AT_ONCE])
+                whole[:count], whole[count:] = part, 0
+                whole[:count] -= self.mean
+                scores[start : start + count] = (whole @ self.components.T)[:count]
         return scores
 
     @classmethod
@@ -193,6 +199,10 @@ def _largest(covariance: F8, count: int) -> tuple[F8, F8]:
     eigenvalues are, instead of 6 to 7 s; for 80 of 3909, 2.6 to 2.8 s. Its random numbers are always the same, and so
     are the bits of the result.
     """
+    from scipy.linalg import eigh
+    from scipy.linalg.blas import dsymv
+    from scipy.sparse.linalg import LinearOperator, eigsh
+
     size = len(covariance)
     if FEW * count > size or not covariance.any():
         values, vectors = eigh(covariance, lower=False, subset_by_index=[size - count, size - 1])

@@ -7,7 +7,8 @@ import numpy as np
 from survey_batch.core.arrays import F8
 from survey_batch.spectra.line_list import RATIOS, air_to_vacuum
 from survey_batch.spectra.lines import SMALLEST_CONTINUUM
-from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra, Windows, reach_of
+from survey_batch.spectra.spans import Windows, reach_of
+from survey_batch.spectra.windows import SMALLEST_SHARE, CleanSpectra
 
 MEANS = sorted({(one.per_frequency, window) for one in RATIOS for window in (one.above, one.below)})
 """Whether flux per frequency is averaged, and the window, of each mean that some ratio needs."""

@@ -1,7 +1,6 @@
 """Smoothing of spectra."""
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import ConfigurationError
@@ -46,6 +45,8 @@ def smooth(flux: F4, window: int, order: int = 3) -> F4:
         raise ConfigurationError(
             f"spectral_features.smoothing_window is {window}, but a spectrum has only {flux.shape[1]} pixels"
         )
+    from scipy.signal import savgol_filter  # takes most of a second to import, and few jobs smooth
+
     smoothed = savgol_filter(bridge(flux), window, order, axis=-1, mode="mirror")
     return np.where(np.isfinite(flux), smoothed, np.nan).astype(np.float32)
 

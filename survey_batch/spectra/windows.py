@@ -1,18 +1,15 @@
 """Pixels around rest-frame wavelengths, and sums over windows that end inside pixels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.core.arrays import F4, F8, I4, Index
+from survey_batch.core.arrays import F4, F8, I4, Flags, Index
 from survey_batch.spectra.grid import STEP, first_pixel, step_of
-from survey_batch.spectra.pairwise import parts_of_sum
-
-Span = tuple[float, float]
-"""First and last pixel of a window, counted from a centre."""
+from survey_batch.spectra.normalize import known_flux
+from survey_batch.spectra.spans import Windows
 
 SMALLEST_SHARE = 0.5
 """Least share of a window that good pixels must cover."""
@@ -68,132 +65,54 @@ class CleanSpectra:
         redshift
             (n,); values that are not finite, or not above -1, count as 0. None is 0 for all.
         """
+        return cls.of_known(wavelength, known_flux(flux, ivar, mask), ivar, redshift)
+
+    @classmethod
+    def of_known(
+        cls, wavelength: F8, known: F4, ivar: F4, redshift: npt.NDArray[np.floating] | None = None
+    ) -> "CleanSpectra":
+        """Do the work of `of`, given the `known_flux`."""
         shift = np.zeros(1) if redshift is None else redshift
         stretch = 1 + np.where(np.isfinite(shift) & (shift > -1), shift, 0).astype(np.float64)
         if len(stretch) and (stretch == stretch[0]).all():
             stretch = stretch[:1]
-        bad = ~((mask == 0) & (ivar > 0) & np.isfinite(flux))
+        bad = np.isnan(known)
         step = step_of(wavelength)
         margin = int(np.ceil(MARGIN * max(STEP / step, 1)))
-        shape, inside = (len(flux), wavelength.size + 2 * margin), slice(margin, margin + wavelength.size)
         # float64, which a notebook may hand in, stays so: its ivar may be beyond float32.
-        clean = np.zeros(shape, np.result_type(flux, np.float32))
-        weight = np.full(shape, -np.inf, np.result_type(ivar, np.float32))
-        clean[:, inside], weight[:, inside] = flux, ivar
-        # Bad pixels are few: it is faster to replace them than to copy the others.
-        np.copyto(clean[:, inside], 0, where=bad)
-        np.copyto(weight[:, inside], -np.inf, where=bad)
+        clean = _between_margins(known, margin, 0, bad)
+        weight = _between_margins(ivar, margin, -np.inf, bad)
         width = np.pad(wavelength, margin, mode="edge") * (step * np.log(10))
         return cls(wavelength, stretch, clean, weight, width, step, margin)
 
-    def pixels(self, windows: "Windows") -> "Pixels":
+    def pixels(self, windows: Windows) -> "Pixels":
         """Take the pixels of some windows of each object; the windows are in pixels of the grid's step."""
         if windows.sizes.max() > self.margin:
             raise ValueError(f"a window of {windows.sizes.max()} pixels does not fit into a margin of {self.margin}")
         centre = np.log10(windows.centres * self.stretch[:, None]) / self.step - first_pixel(self.wavelength)
         nearest = np.rint(centre)
-        x = np.take(nearest - centre, windows.window, axis=1)
+        x = windows.spread(nearest - centre)
         x += windows.offset
         # A part that lies off the grid stays in its margins, wherever it is.
         start = nearest.astype(np.intp)[:, windows.window_of_part] + windows.first
         start = np.clip(start + self.margin, 0, self.width.size - windows.sizes)
-        here = np.take(start - windows.begin, windows.part, axis=1)
-        here += np.arange(here.shape[1])
-        everywhere = here + self.width.size * np.arange(len(self.flux))[:, None]
-        flux, ivar = np.take(self.flux, everywhere), np.take(self.ivar, everywhere)
-        share = share_of_pixels(x, windows.low, windows.high) * (ivar > 0)
-        return Pixels(self, windows, here, x, share, flux.astype(np.float64), np.divide(1, ivar, dtype=np.float64))
+        place = windows.places(start + self.width.size * np.arange(len(self.flux))[:, None])
+        flux, variance = (np.take(values, place).astype(np.float64) for values in (self.flux, self.ivar))
+        share = share_of_pixels(x, windows.low, windows.high)
+        if len(share) < len(variance):
+            share = np.repeat(share, len(variance), axis=0)
+        np.copyto(share, 0, where=variance < 0)
+        return Pixels(self, windows, start, x, share, flux, np.divide(1, variance, out=variance))
 
 
-@dataclass(frozen=True)
-class Windows:
-    """Windows around rest-frame wavelengths, and the pixels to add up for each.
-
-    The order in which numpy adds, and so the rounding, depends on the number of pixels. Windows that belong together
-    are summed as if over the same pixels, `reach` to either side of their wavelength, but those far from a window,
-    which count 0, are left out wherever the others keep their places in that order. So a window has one or two parts,
-    which numpy adds up before it adds their sums. Before each part is one more pixel that counts 0, as
-    `numpy.add.reduceat` sets out from the first number.
-
-    Parameters
-    ----------
-    centres
-        Vacuum wavelengths [Angstrom], (window,).
-    spans
-        First and last pixel of each window, counted from its wavelength.
-    reaches
-        Pixels to either side over which each window is summed.
-    """
-
-    centres: F8
-    spans: Sequence[Span]
-    reaches: Sequence[int]
-
-    @cached_property
-    def parts(self) -> list[tuple[int, int, int]]:
-        """Window, and first and last pixel from the wavelength, of each part."""
-        return [
-            (window, begin - reach, end - reach - 1)
-            for window, (span, reach) in enumerate(zip(self.spans, self.reaches, strict=True))
-            for begin, end in parts_of_sum(2 * reach + 1, int(np.floor(span[0])) + reach, int(np.ceil(span[1])) + reach)
-        ]
-
-    @cached_property
-    def window_of_part(self) -> Index:
-        """(part,)."""
-        return np.array([window for window, *_ in self.parts])
-
-    @cached_property
-    def first(self) -> Index:
-        """First pixel of each part, counted from the one next to the wavelength, with the one that counts 0."""
-        return np.array([first - 1 for _, first, _ in self.parts])
-
-    @cached_property
-    def sizes(self) -> Index:
-        """Number of pixels of each part."""
-        return np.array([last - first + 2 for _, first, last in self.parts])
-
-    @cached_property
-    def begin(self) -> Index:
-        """Place of the first pixel of each part among all."""
-        return np.cumsum(self.sizes) - self.sizes
-
-    @cached_property
-    def first_part(self) -> Index:
-        """First part of each window."""
-        return np.searchsorted(self.window_of_part, np.arange(len(self.spans)))
-
-    @cached_property
-    def part(self) -> Index:
-        """Part of each pixel."""
-        return np.repeat(np.arange(len(self.parts)), self.sizes)
-
-    @cached_property
-    def window(self) -> Index:
-        """Window of each pixel."""
-        return self.window_of_part[self.part]
-
-    @cached_property
-    def offset(self) -> F8:
-        """Pixels from the one next to the wavelength."""
-        return np.asarray((self.first - self.begin)[self.part] + np.arange(self.part.size), np.float64)
-
-    @cached_property
-    def low(self) -> F8:
-        """Begin of the window of each pixel; infinite for those that count 0."""
-        low = np.array([span[0] for span in self.spans])[self.window]
-        low[self.begin] = np.inf
-        return low
-
-    @cached_property
-    def high(self) -> F8:
-        """End of the window of each pixel."""
-        return np.array([span[1] for span in self.spans])[self.window]
-
-    @cached_property
-    def extent(self) -> F8:
-        """Width of each window [pixels]."""
-        return np.array([last - first for first, last in self.spans])
+def _between_margins(values: F4, margin: int, outside: float, bad: Flags) -> F4:
+    """Put (object, pixel) between margins, and `outside` there and where it is bad."""
+    rows, pixels = values.shape
+    inside = slice(margin, margin + pixels)
+    whole = np.empty((rows, pixels + 2 * margin), np.result_type(values, np.float32))
+    whole[:, :margin], whole[:, inside], whole[:, inside.stop :] = outside, values, outside
+    np.copyto(whole[:, inside], outside, where=bad)
+    return whole
 
 
 @dataclass(frozen=True)
@@ -204,6 +123,8 @@ class Pixels:
 
     Attributes
     ----------
+    start
+        Place of the first pixel of each part between the margins.
     x
         Position from the window's wavelength [pixels].
     share
@@ -214,7 +135,7 @@ class Pixels:
 
     spectra: CleanSpectra
     windows: Windows
-    here: Index
+    start: Index
     x: F8
     share: F8
     flux: F8
@@ -223,7 +144,7 @@ class Pixels:
     @cached_property
     def width(self) -> F8:
         """Width of a pixel [Angstrom, rest frame]; (1, pixel) where all objects have one redshift."""
-        return np.asarray(np.take(self.spectra.width, self.here) / self.spectra.stretch[:, None])
+        return np.asarray(np.take(self.spectra.width, self.windows.places(self.start)) / self.spectra.stretch[:, None])
 
     def sum(self, values: F8) -> F8:
         """Sum over the pixels of each window, (object, window)."""
@@ -235,10 +156,6 @@ class Pixels:
     def least(self, values: F8) -> F8:
         """Find the least value in each window, (object, window); NaN if one is."""
         return np.asarray(np.minimum.reduceat(values, self.windows.begin[self.windows.first_part], axis=1))
-
-    def spread(self, values: F8) -> F8:
-        """Give each pixel its window's value, (object, window) to (object, pixel)."""
-        return np.take(values, self.windows.window, axis=1)
 
     def means(self) -> tuple[F8, F8, F8]:
         """Return each window's mean flux, variance and mean position, (object, window); NaN if too little is good."""
@@ -252,36 +169,10 @@ class Pixels:
         )
 
 
-@lru_cache
-def windows_of(features: tuple[tuple[float, tuple[Span, ...]], ...]) -> tuple[Windows, ...]:
-    """Return the first windows of all features, then their second ones, and so on.
-
-    Parameters
-    ----------
-    features
-        Vacuum wavelength [Angstrom] and windows of each; all have as many windows.
-    """
-    centres = np.array([centre for centre, _ in features])
-    reaches = [reach_of(spans) for _, spans in features]
-    return tuple(Windows(centres, spans, reaches) for spans in zip(*(spans for _, spans in features), strict=True))
-
-
-def at_step(spans: Sequence[Span], step: float) -> tuple[Span, ...]:
-    """Return windows in pixels of a step from those in pixels of 1e-4 dex."""
-    scale = STEP / step
-    return tuple((scale * first, scale * last) for first, last in spans)
-
-
-def reach_of(spans: Sequence[Span]) -> int:
-    """Return the pixels to either side of a wavelength that hold all of some windows."""
-    return int(np.ceil(np.abs(spans).max())) + 1
-
-
 def share_of_pixels(x: F8, low: F8 | float, high: F8 | float) -> F8:
     """Return the share of each pixel that lies in the window from `low` to `high`."""
     share, begin = x + 0.5, x - 0.5
     np.minimum(share, high, out=share)
     np.maximum(begin, low, out=begin)
     share -= begin
-    np.maximum(share, 0, out=share)
-    return np.asarray(np.minimum(share, 1, out=share))
+    return np.asarray(np.clip(share, 0, 1, out=share))

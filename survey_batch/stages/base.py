@@ -59,6 +59,8 @@ class Cost:
         Memory of a worker besides its shards, whatever the number of its threads.
     at_once : int
         Files that one shard requests from a remote archive at a time.
+    requests : int
+        Requests for each of the files.
     unknown : str
         What the CPU time leaves out because nobody has measured it, in words; empty if nothing.
     """
@@ -70,6 +72,7 @@ class Cost:
     start_seconds: float = 0.0
     process_bytes: int = 0
     at_once: int = 1
+    requests: int = 1
     unknown: str = ""
 
 
@@ -96,7 +99,7 @@ class Stage(ABC):
         Whether the rows are the fields in the job's list, whatever objects there are.
     in_steps : bool
         Whether loading, computing and writing a shard are separate tasks, so that the next shard loads while this one
-        computes.
+        computes. With `gpu`, only where workers have one.
     gpu : bool
         Whether the computation uses a GPU if workers have one.
     requires_fit : bool

@@ -15,13 +15,20 @@ from survey_batch.core.status import usable
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.pca import Moments
-from survey_batch.store.schema import Array
+from survey_batch.stages.base import take
+from survey_batch.store.products import open_group, read_rows, read_status, stored
+from survey_batch.store.schema import Array, Shard
+
+SPECTRUM = ("flux", "ivar", "mask")
 
 SAMPLE_SEED = 1
 """Of the hash by which spectra are chosen for the fit."""
 
 SUMMED_TOGETHER = 1024
 """Spectra of a sample that are summed up at once, at least: each sum costs as much as 500 spectra."""
+
+FEW_CHUNKS = 1 / 3
+"""Share of a shard's rows up to which their chunks are read one by one: one takes twice as long as in a whole shard."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,32 @@ def which_count(columns: Rows, status: Array, sample: Sample | None) -> tuple[Fl
     has_split = sample.split if sample else bool(np.any(split != ""))
     chosen = usable(status) & ((split == "train") | (not has_split))
     return (chosen & sample.holds(columns["object_id"]) if sample else chosen), has_split
+
+
+def read_shard(output: str, shard: Shard, sample: Sample | None) -> tuple[Rows, Array]:
+    """Read what `SpectralFeaturesStage.chosen_of` needs of a shard: columns and statuses of its rows.
+
+    Of a sample, these are the rows of the chunks that hold its spectra, or of the whole shard unless they are few.
+    """
+    columns = read_rows(output, "spectra", shard.rows, ("split", *(("object_id",) if sample else SPECTRUM)))
+    status = read_status(output, "spectra", shard.rows)
+    if not sample or not (chosen := which_count(columns, status, sample)[0]).any():
+        return columns, status
+    runs = _runs(chosen, stored(open_group(output, "spectra", fresh=False), SPECTRUM[0]).chunks[0])
+    near = np.concatenate([np.arange(run.start, run.stop) for run in runs])
+    begin = shard.rows.start
+    read = [read_rows(output, "spectra", slice(begin + run.start, begin + run.stop), SPECTRUM) for run in runs]
+    spectra = {name: np.concatenate([one[name] for one in read]) for name in SPECTRUM}
+    return {**take(columns, near), **spectra}, status[near]
+
+
+def _runs(chosen: Flags, chunk: int) -> list[slice]:
+    """Return the rows of the chunks of so many objects that hold chosen ones; all rows unless these are few."""
+    held = np.logical_or.reduceat(chosen, np.arange(0, len(chosen), chunk))
+    edges = np.flatnonzero(np.diff(held, prepend=False, append=False)) * chunk
+    runs = [slice(begin, min(end, len(chosen))) for begin, end in edges.reshape(-1, 2).tolist()]
+    few = sum(run.stop - run.start for run in runs) <= FEW_CHUNKS * len(chosen)
+    return runs if few else [slice(0, len(chosen))]
 
 
 def counting_objects(plan: Plan) -> tuple[pa.ChunkedArray, bool]:

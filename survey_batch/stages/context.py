@@ -26,6 +26,11 @@ class Origin:
     survey: Survey
     archive: ArchiveSection
 
+    @property
+    def field(self) -> tuple[str, ...]:
+        """The columns that name a field."""
+        return self.survey.field_of(self.archive)
+
     def images(self) -> ImageReader:
         """Open the reader of the survey's frames."""
         if self.survey.image_reader is None:

@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from survey_batch.archive.partial import takes_parts
 from survey_batch.archive.sources import mean_size
 from survey_batch.config.file_reader import reader_of
 from survey_batch.config.sections.images import CutoutsSection, FramesSection
 from survey_batch.core.arrays import Flags
 from survey_batch.core.errors import ConfigurationError, ReaderError
+from survey_batch.core.paths import is_url
+from survey_batch.core.pixel_mask import mask_attributes
+from survey_batch.images.quality import MASK_BITS
 from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
 from survey_batch.stages.context import Context
 from survey_batch.stages.cutting import Cutting
-from survey_batch.stages.frame_source import TIME, ArchiveFrames, StoredFrames, check_bands
+from survey_batch.stages.frame_source import FEW, TIME, ArchiveFrames, check_bands, fields_in_memory
 from survey_batch.stages.frames import (
     STORE_CPU_SECONDS,
     correction_variables,
@@ -28,6 +32,7 @@ from survey_batch.stages.frames import (
     time_variable,
     wcs_variables,
 )
+from survey_batch.stages.stored_frames import Frames, StoredFrames
 from survey_batch.store.products import earlier_version, open_group, product_exists, product_url
 from survey_batch.store.schema import Variable
 
@@ -43,8 +48,17 @@ IVAR_CPU_SECONDS = 1.5e-4
 BLOCK_SHARE = 0.15
 """Share of a frame that is decompressed beyond the last row of a cutout, and of its time that is not decompression."""
 
+FETCHED_SHARE = 0.1
+"""Share of a frame's file that is fetched beyond the last row of a cutout."""
+
 FIELDS_SEEN = 3
 """Fields whose files' sizes stand for all."""
+
+BEYOND = "files of other fields that supply pixels beyond its edge, separated by blanks"
+
+COUNTED = "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel"
+GIVEN = "of the archive's own noise; 0 where there is no pixel, and where one is masked"
+"""Comments on inverse variances: those that follow from the sky, and those that frames bring along."""
 
 FIELDS = {
     "source_field": "field that supplies every pixel it covers",
@@ -79,6 +93,11 @@ class CutoutsStage(Stage):
         """The reader of the survey's frames."""
         return self.context.origin.images()
 
+    @cached_property
+    def masked(self) -> bool:
+        """Whether cutouts have masks; a notebook sets it."""
+        return self.context.source is not None and self.reader.mask_bits is not None
+
     @property
     def unit(self) -> str:
         """Unit of the pixels."""
@@ -90,6 +109,7 @@ class CutoutsStage(Stage):
         choices = {
             **({"cutouts.registration": cutouts.registration} if cutouts.registration != "pixel" else {}),
             **({"cutouts.ivar": True} if cutouts.ivar else {}),
+            **({"cutouts.mask": True} if self.masked else {}),
             **({"cutouts.unit": self.unit} if self.unit != "nanomaggy" else {}),
             **({} if cutouts.aperture_correction else {"cutouts.aperture_correction": False}),
         }
@@ -104,9 +124,10 @@ class CutoutsStage(Stage):
         """Refuse bands that the survey does not have, and to cut from stored frames if no stage stores them."""
         check_bands(self.reader, self.bands, "frames.bands")
         if self.section.ivar and not self.reader.knows_noise:
+            instead = f"set {self.reader.noise_key}, or " if self.reader.noise_key else ""
             raise ConfigurationError(
                 f"cutouts.ivar: the noise of the pixels of survey {self.context.origin.survey.name!r} is not known; "
-                "leave cutouts.ivar out"
+                f"{instead}leave cutouts.ivar out"
             )
         if not self.from_stored or "frames" in self.context.before:
             return
@@ -123,7 +144,7 @@ class CutoutsStage(Stage):
         """Refuse bands that are one frame."""
         if not plan.size("frame"):
             return
-        field = tuple(plan.fields[name][0].as_py() for name in self.context.origin.survey.field)
+        field = tuple(plan.fields[name][0].as_py() for name in self.context.origin.field)
         band_at: dict[str, str] = {}
         for band in self.bands:
             place = self.reader.place(field, band)
@@ -147,6 +168,7 @@ class CutoutsStage(Stage):
                 "flux", (*per_band, "y", "x"), "f4", {"long_name": "sky-subtracted flux", **per_pixel(self.reader)}
             ),
             *(self._ivar() if self.section.ivar else ()),
+            *(self._mask() if self.masked else ()),
             Variable(
                 "coverage", per_band, "f4", {"long_name": "share of the cutout's pixels that are real", "units": "1"}
             ),
@@ -159,22 +181,31 @@ class CutoutsStage(Stage):
         )
 
     def _fields(self) -> tuple[Variable, ...]:
-        survey = self.context.origin.survey
+        origin = self.context.origin
         if self.reader.grid.overlap is None:
-            texts = {name: f"{name} of the field that supplies the pixels" for name in survey.field}
-            return tuple(
-                Variable(f"source_{name}", ("object",), key_type(survey, name), {"long_name": text})
-                for name, text in texts.items()
+            texts = {name: f"{name} of the field that supplies the pixels" for name in origin.field}
+            beyond = Variable("source_beyond", ("object",), "string", {"long_name": BEYOND})
+            return (
+                *(beyond,) * self.reader.stitches,
+                *(
+                    Variable(f"source_{name}", ("object",), key_type(origin.survey, name), {"long_name": text})
+                    for name, text in texts.items()
+                ),
             )
         return tuple(Variable(name, ("object",), "i4", {"long_name": text}) for name, text in FIELDS.items())
 
     def _ivar(self) -> tuple[Variable, ...]:
+        given = self.reader.sky_shape is None
         attrs = {
             "long_name": "inverse variance of the flux",
-            "units": "pixel**2 / nanomaggy**2",
-            "comment": "from the pixel's own counts, sky, gain and dark variance; 0 where there is no pixel",
+            "units": f"pixel**2 / {self.unit}**2",
+            "comment": GIVEN if given else COUNTED,
         }
         return (Variable("ivar", ("object", "band", "y", "x"), "f4", attrs),)
+
+    def _mask(self) -> tuple[Variable, ...]:
+        attrs = mask_attributes({**(self.reader.mask_bits or {}), **MASK_BITS})
+        return (Variable("mask", ("object", "band", "y", "x"), "i4", attrs),)
 
     def coordinates(self) -> Coordinates:
         """Return the band names."""
@@ -184,16 +215,21 @@ class CutoutsStage(Stage):
         """Tell which objects lie on one of these fields, or so near that their window may reach it."""
         reach = 2 + self.section.size // self.reader.grid.step  # an object may lie beyond its own field, too
         near = {self.reader.beyond(field, step) for field in fields for step in range(-reach, reach + 1)}
-        names = self.context.origin.survey.field
+        names = self.context.origin.field
         return np.array([key in near for key in zip(*(objects[name].tolist() for name in names), strict=True)], bool)
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Cut all objects, field by field."""
         cutting = Cutting(self.section, self._source())
-        return cutting.block(self.context.origin.survey.field, rows, self.empty_block(len(rows["ra"])))
+        return cutting.block(self.context.origin.field, rows, self.empty_block(len(rows["ra"])))
 
-    def _source(self) -> ArchiveFrames | StoredFrames:
-        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self.section.whole_frames)
+    @property
+    def _whole(self) -> bool:
+        """Whether frames are read whole, though the last objects may lie in their first rows."""
+        return self.section.whole_frames or self.masked
+
+    def _source(self) -> Frames:
+        archive = ArchiveFrames(self.context.origin, self.bands, sky=self.section.ivar, whole=self._whole)
         return StoredFrames(self.context.output, archive) if self.from_stored else archive
 
     def cost(self, plan: Plan) -> Cost:
@@ -202,34 +238,45 @@ class CutoutsStage(Stage):
         shard = min(self.context.shard_rows, plan.size("object")) * self.schema(1).row_nbytes
         cpu = plan.size("object") * bands * self._cutout_seconds() * (self.section.size / 64) ** 2
         if self.from_stored:
-            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, 1), cpu_seconds=cpu)
-        files = plan.size("frame") * bands
-        fields = (4 if self.reader.grid.overlap is not None else 2) * field_bytes(self.reader, bands)
-        file_bytes = self._file_bytes(plan)
+            at_once = bands if is_url(self.context.output) else 1  # `read_patches`
+            return Cost(worker_bytes=2 * shard + field_bytes(self.reader, at_once), cpu_seconds=cpu)
+        each, file_bytes = self._files(plan)
+        planes = 1 + (self.section.ivar and self.reader.sky_shape is None) + self.masked
+        files = plan.size("frame") * each
+        fields = (fields_in_memory(self.reader) + 1) * planes * field_bytes(self.reader, bands)
         read_seconds = self.reader.read_seconds * file_bytes / self.reader.file_bytes
-        cpu += files * (read_seconds + STORE_CPU_SECONDS) * self._share_read(plan)
-        return Cost(files, files * file_bytes, 2 * shard + fields, cpu, at_once=bands)
+        rows = self._share_of_rows(plan)
+        cpu += files * (read_seconds + STORE_CPU_SECONDS) * min(1.0, rows + BLOCK_SHARE)
+        parts = rows < 1 and takes_parts(self.context.origin.archive) and _per_field(plan) <= FEW
+        share, requests = (min(1.0, rows + FETCHED_SHARE), 2) if parts else (1.0, 1)
+        fetched = int(files * file_bytes * share)
+        return Cost(files, fetched, 2 * shard + fields, cpu, at_once=bands, requests=requests)
 
-    def _file_bytes(self, plan: Plan) -> int:
-        """Estimate a file's size: that of a few in a folder, else what the reader says."""
-        names, archive = self.context.origin.survey.field, self.context.origin.archive
+    def _files(self, plan: Plan) -> tuple[int, int]:
+        """Estimate how many files a field has, and their size: that of a few in a folder, else what the reader says."""
+        names, archive = self.context.origin.field, self.context.origin.archive
         rows = np.unique(np.linspace(0, plan.size("frame") - 1, FIELDS_SEEN).astype(int)).clip(0).tolist()
-        files = []
+        files: list[tuple[str, ...]] = []
         with suppress(ReaderError), reader_of(archive.survey, "the names of its files"):  # the run says which
             for row in rows[: plan.size("frame")]:
                 field = tuple(plan.fields[name][row].as_py() for name in names)
-                files += [
-                    (self.reader.path(field, band), *self.reader.other_paths(field, band, remote=False))
-                    for band in self.bands
-                ]
-        return mean_size(archive.root, files) or self.reader.file_bytes
+                for band in self.bands:
+                    files.append((self.reader.path(field, band), *self.reader.other_paths(field, band, remote=False)))
+                    files += self.reader.beside(field, band, sky=self.section.ivar)
+        each = max(len(files) // len(rows), len(self.bands))
+        return each, mean_size(archive.root, files) or self.reader.file_bytes
 
-    def _share_read(self, plan: Plan) -> float:
-        """Estimate the share of each frame that is decompressed: up to the last of a field's objects, and a block."""
-        per_field = plan.size("object") / max(plan.size("frame"), 1)
-        return 1.0 if self.section.whole_frames else min(1.0, per_field / (per_field + 1) + BLOCK_SHARE)
+    def _share_of_rows(self, plan: Plan) -> float:
+        """Estimate the share of each frame that is needed: up to the last of a field's objects."""
+        if self._whole or not self.reader.reads_tops:
+            return 1.0
+        return _per_field(plan) / (_per_field(plan) + 1)
 
     def _cutout_seconds(self) -> float:
         cutouts = self.section
         resampling = SUBPIXEL_CPU_SECONDS * (2 if cutouts.ivar else 1) if cutouts.registration == "subpixel" else 0.0
         return CUTOUT_CPU_SECONDS + resampling + (IVAR_CPU_SECONDS if cutouts.ivar else 0.0)
+
+
+def _per_field(plan: Plan) -> float:
+    return plan.size("object") / max(plan.size("frame"), 1)

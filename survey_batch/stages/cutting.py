@@ -1,76 +1,34 @@
 """Cutouts of one block, step by step: assign fields, gather pixels, stitch, register, judge."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from typing_extensions import TypeIs
 
 from survey_batch.config.sections.images import CutoutsSection
-from survey_batch.core.arrays import F8, I8, Flags, Index
+from survey_batch.core.arrays import F8, I8, Index
 from survey_batch.core.errors import TransientError
 from survey_batch.core.status import Status
-from survey_batch.images.cutout import coverage, cut, overlap
+from survey_batch.images.cutout import coverage, cut, cut_mask, overlap
 from survey_batch.images.frame import FrameGrid
 from survey_batch.images.ivar import window_ivar
+from survey_batch.images.quality import NO_DATA
 from survey_batch.images.reader import Field
-from survey_batch.images.register import MARGIN, resample, resample_ivar
+from survey_batch.images.register import MARGIN, Span, resample, resample_ivar, resample_mask
 from survey_batch.images.stitch import rows_from, steps_beyond
 from survey_batch.images.wcs import tangent_at
-from survey_batch.images.windows import Planes, Window, best_step, overlay, windows_around
+from survey_batch.images.windows import Planes, Window, best_step, judged, overlay, windows_around
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block
-from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, ArchiveFrames, Reach, StoredFrames
-from survey_batch.stages.frame_view import Bands, FrameError, FrameView
+from survey_batch.stages.frame_source import CORRECTION_VARIABLES, TIME, Reach
+from survey_batch.stages.frame_view import Bands
 from survey_batch.stages.object_status import MissingFrame, status_of
+from survey_batch.stages.served import BandCut, Piece, Served, is_error, usable
+from survey_batch.stages.stored_frames import FramePart, Frames, Patch, read_patches
+from survey_batch.stages.tile_stitching import fill_from_tiles, names_of_others
 from survey_batch.store.schema import Array
-
-Frames = ArchiveFrames | StoredFrames
 
 ROWS_STEP = 64
 """Rows; a block of bzip2 holds about 110."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """Objects of a block that are cut from one field, and from its neighbours where a window reaches beyond it.
-
-    Attributes
-    ----------
-    field, bands
-        The field, and its frames.
-    members : (n,)
-        Indices of the objects in the block.
-    windows : dict
-        For each band with a frame, the objects' windows in it.
-    on_frame : (n,)
-        Whether the position lies on the field in any band.
-    """
-
-    field: Field
-    bands: Bands
-    members: Index
-    windows: Mapping[str, Window]
-    on_frame: Flags
-
-
-@dataclass
-class BandCut:
-    """The cutouts of the served objects in one band.
-
-    Attributes
-    ----------
-    planes : (n, y, x) each
-        Flux, and inverse variance if requested.
-    fields : (n, 2)
-        First and last field that any pixel comes from; where fields have neighbours, these are numbers.
-    missing : list
-        Objects whose windows reach into a frame that could not be had, with that frame.
-    """
-
-    planes: Planes
-    fields: Array
-    missing: list[tuple[Flags, MissingFrame]] = field(default_factory=list)
 
 
 class Cutting:
@@ -78,6 +36,7 @@ class Cutting:
 
     def __init__(self, section: CutoutsSection, source: Frames) -> None:
         self.size, self.ivar, self.correction = section.size, section.ivar, section.aperture_correction
+        self.mask = source.reader.mask_bits is not None
         self.subpixel = section.registration == "subpixel"
         self.reach = self.size + (MARGIN if self.subpixel else 0)
         self.source, self.bands, self.reader = source, source.bands, source.reader
@@ -87,7 +46,7 @@ class Cutting:
         """Cut all objects of a block, field by field, into an empty one."""
         for key, members in by_field(names, rows):
             for served in self.assign(key, members, rows["ra"], rows["dec"]):
-                cuts = {letter: self.cut(served, letter, window) for letter, window in served.windows.items()}
+                cuts = self.cut(served)
                 self.store_field(empty, names, served, cuts)
                 self.store(empty, served, cuts, rows["ra"], rows["dec"])
                 self.judge(empty, served, cuts)
@@ -95,7 +54,7 @@ class Cutting:
 
     def assign(self, key: Field, members: Index, ra: F8, dec: F8) -> Iterator[Served]:
         """Divide the objects of a field among it and its neighbours, by which of them covers most of their windows."""
-        own = self.source.load(key, self._around(ra[members], dec[members]))
+        own = self.source.load(key, self._around(ra[members], dec[members]), len(members))
         step = best_step(
             list(self._windows(own, ra[members], dec[members]).values()), self.reach, self.grid, len(members)
         )
@@ -128,53 +87,83 @@ class Cutting:
         errors = [frame for frame in bands.values() if isinstance(frame, TransientError)]
         return bands if errors or len(usable(bands)) >= len(usable(own)) else own
 
-    def cut(self, served: Served, letter: str, window: Window) -> BandCut:
-        """Gather, stitch and register the windows of one band."""
-        planes = self._gather(served.field, letter, usable(served.bands)[letter], window)
-        stitched = self._stitch(served, letter, window, planes)
-        stitched.planes = self._register(stitched.planes, window)
-        return stitched
+    def cut(self, served: Served) -> dict[str, BandCut]:
+        """Gather, stitch and register the windows of all bands."""
+        frames = usable(served.bands)
+        pieces = [Piece(letter, served.field, frames[letter], window) for letter, window in served.windows.items()]
+        cuts = {
+            piece.letter: BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
+            for piece, planes in zip(pieces, self._gather(pieces), strict=True)
+        }
+        if self.grid.overlap is not None:
+            self._stitch(served, cuts)
+        elif self.reader.stitches:
+            fill_from_tiles(served, cuts, self.source, self._gather, self.reach)
+        for letter, made in cuts.items():
+            made.planes = self._register(made.planes, served.windows[letter])
+        return cuts
 
-    def _gather(self, key: Field, letter: str, frame: FrameView, window: Window) -> Planes:
-        """Cut the part of the windows that one frame covers."""
-        x_start, y_start = window.x.start, window.y.start
+    def _gather(self, pieces: Sequence[Piece]) -> Iterator[Planes]:
+        """Cut the parts of windows that frames cover."""
+        parts = [self._part(piece) for piece in pieces]
+        for piece, part, patch in zip(pieces, parts, read_patches(parts, noise=self.ivar), strict=True):
+            yield self._planes(piece, part, patch)
+
+    def _part(self, piece: Piece) -> FramePart:
+        """Return the part of a frame that holds all windows."""
+        starts = piece.window.y.start, piece.window.x.start
         rows, columns = (
-            _bounds(start, self.reach, length) for start, length in zip((y_start, x_start), frame.shape, strict=True)
+            _bounds(start, self.reach, length) for start, length in zip(starts, piece.frame.shape, strict=True)
         )
-        pixels = frame.pixels(rows, columns)
-        planes = {"flux": cut(pixels, x_start - columns.start, y_start - rows.start, self.reach)}
-        if self.ivar:
-            ccd = self.source.ccd(key, letter)
-            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, frame.calibration(), frame.sky(), ccd)
-        return planes
+        return FramePart(piece.frame, rows, columns)
 
-    def _stitch(self, served: Served, letter: str, window: Window, planes: Planes) -> BandCut:
-        """Fill the rows that the serving frame lacks from other frames of the strip."""
-        made = BandCut(planes, np.full((len(served.members), 2), served.field[-1]))
-        if self.grid.overlap is None:
-            return made
-        wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
-        for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
-            rows = rows_from(step, window.y.start, self.reach, self.grid)
-            if not (touched := wanted & rows.any(axis=1)).any():
-                continue
-            key = self.reader.beyond(served.field, step)
-            moved = window.moved(step * self.grid.step).take(touched)
-            frame = self.source.load(key, _always(self._rows(moved)))[letter]
-            if is_error(frame):
-                made.missing.append((touched, MissingFrame(key, letter, frame)))
-                continue
-            patch = self._gather(key, letter, frame, moved)
-            made.planes = overlay(made.planes, patch, touched, rows)
-            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], key[-1])
-            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], key[-1])
-        return made
+    def _planes(self, piece: Piece, part: FramePart, patch: Patch) -> Planes:
+        """Cut windows from what was read of a frame."""
+        x_start, y_start = piece.window.x.start, piece.window.y.start
+        x_here, y_here = x_start - part.columns.start, y_start - part.rows.start
+        planes: Planes = {"flux": cut(patch.pixels, x_here, y_here, self.reach)}
+        if patch.mask is not None:
+            planes["mask"] = cut_mask(patch.mask, x_here, y_here, self.reach, NO_DATA)
+        if patch.ivar is not None:
+            planes["ivar"] = cut(patch.ivar, x_here, y_here, self.reach)
+        elif patch.noise is not None:
+            ccd = self.source.ccd(piece.field, piece.letter)
+            planes["ivar"] = window_ivar(planes["flux"], x_start, y_start, *patch.noise, ccd)
+        return judged(planes)
+
+    def _stitch(self, served: Served, cuts: Mapping[str, BandCut]) -> None:
+        """Fill the rows that the serving frames lack from other frames of the strip."""
+        pieces, places = [], []
+        for letter, made in cuts.items():
+            window = served.windows[letter]
+            wanted = served.on_frame & (overlap(window.x.start, self.reach, self.grid.columns) > 0)
+            for step in steps_beyond(window.y.start[wanted], self.reach, self.grid):
+                rows = rows_from(step, window.y.start, self.reach, self.grid)
+                if not (touched := wanted & rows.any(axis=1)).any():
+                    continue
+                key = self.reader.beyond(served.field, step)
+                moved = window.moved(step * self.grid.step).take(touched)
+                frame = self.source.load(key, _always(self._rows(moved)))[letter]
+                if is_error(frame):
+                    made.missing.append((touched, MissingFrame(key, letter, frame, f"field {key[-1]}")))
+                    continue
+                pieces.append(Piece(letter, key, frame, moved))
+                places.append((touched, rows))
+        for piece, (touched, rows), patch in zip(pieces, places, self._gather(pieces), strict=True):
+            made = cuts[piece.letter]
+            overlay(made.planes, patch, np.flatnonzero(touched), rows[touched][:, :, None])
+            made.fields[touched, 0] = np.minimum(made.fields[touched, 0], piece.field[-1])
+            made.fields[touched, 1] = np.maximum(made.fields[touched, 1], piece.field[-1])
 
     def _register(self, planes: Planes, window: Window) -> Planes:
         """Resample windows to the cutouts' pixels, if needed."""
         if not self.subpixel:
             return planes
-        shift = {"flux": resample, "ivar": resample_ivar}
+        shift: dict[str, Callable[[Array, Span, Span], Array]] = {
+            "flux": resample,
+            "ivar": resample_ivar,
+            "mask": resample_mask,
+        }
         return {name: shift[name](values, window.x, window.y) for name, values in planes.items()}
 
     def store_field(self, block: Block, names: Sequence[str], served: Served, cuts: Mapping[str, BandCut]) -> None:
@@ -183,6 +172,8 @@ class Cutting:
         if self.grid.overlap is None:
             for name, value in zip(names, served.field, strict=True):
                 data[f"source_{name}"][members] = value
+            if self.reader.stitches:
+                data["source_beyond"][members] = names_of_others(len(members), cuts.values())
             return
         fields = np.stack([cut.fields for cut in cuts.values()]) if cuts else np.full((1, 1, 2), served.field[-1])
         data["source_field"][members] = served.field[-1]
@@ -192,6 +183,8 @@ class Cutting:
         """Put the cutouts of all bands, their positions, WCS and time into the block."""
         data, members = block.data, served.members
         data["coverage"][members] = 0  # a missing band covers nothing
+        if self.mask:
+            data["mask"][members] = NO_DATA
         for letter, made in cuts.items():
             number, window, frame = self.bands.index(letter), served.windows[letter], usable(served.bands)[letter]
             for name, values in made.planes.items():
@@ -234,16 +227,6 @@ def by_field(names: Sequence[str], rows: Rows) -> Iterator[tuple[Field, Index]]:
 
 def _always(rows: int) -> Reach:
     return lambda _: rows
-
-
-def is_error(frame: FrameView | FrameError) -> TypeIs[FrameError]:
-    """Tell whether a band could not be loaded."""
-    return isinstance(frame, Exception)
-
-
-def usable(bands: Bands) -> dict[str, FrameView]:
-    """Select the bands that could be loaded."""
-    return {letter: frame for letter, frame in bands.items() if not is_error(frame)}
 
 
 def _bounds(start: I8, size: int, length: int) -> slice:

@@ -170,7 +170,7 @@ class DetectionsStage(Stage):
                 "f4",
                 {"long_name": "full width at half maximum of the PSF, in the middle of its stars", **PIXELS},
             ),
-            *field_variables(self.context.origin.survey),
+            *field_variables(self.context.origin),
         )
 
     def coordinates(self) -> Coordinates:
@@ -179,11 +179,11 @@ class DetectionsStage(Stage):
 
     def compute(self, rows: Rows, inputs: Rows) -> Block:  # noqa: ARG002
         """Find the sources of each field."""
-        block, band = self.empty_block(len(rows[self.context.origin.survey.field[0]])), self.section.band
+        block, band = self.empty_block(len(rows[self.context.origin.field[0]])), self.section.band
         source = ArchiveFrames(self.context.origin, band, sky=True)
-        for row in range(len(rows[self.context.origin.survey.field[0]])):
-            key = field_of(self.context.origin.survey.field, rows, row)
-            for name, value in zip(self.context.origin.survey.field, key, strict=True):
+        for row in range(len(rows[self.context.origin.field[0]])):
+            key = field_of(self.context.origin.field, rows, row)
+            for name, value in zip(self.context.origin.field, key, strict=True):
                 block.data[name][row] = value
             frame = source.decode(key)[band]
             if isinstance(frame, Frame):
@@ -225,7 +225,7 @@ class DetectionsStage(Stage):
 
     def row_name(self, rows: Rows, row: int) -> str:
         """Return the field's key."""
-        return self.reader.name(field_of(self.context.origin.survey.field, rows, row))
+        return self.reader.name(field_of(self.context.origin.field, rows, row))
 
 
 def _judged(judgement: Judgement | None) -> dict[str, npt.NDArray[Any]]:

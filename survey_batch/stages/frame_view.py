@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from survey_batch.core.arrays import F4
+from survey_batch.archive.partial import PartialFile
+from survey_batch.core.arrays import F4, I4
 from survey_batch.core.errors import ObjectError, TransientError
 from survey_batch.images.aperture_correction import NONE, ApertureCorrection, measure_correction
 from survey_batch.images.frame import AnyWcs, Frame, FrameGrid, FrameTop, Sky
@@ -42,6 +43,12 @@ class FrameView(Protocol):
 
     def sky(self) -> Sky:
         """Return the subtracted sky; only if the job asks for `ivar`."""
+
+    def ivar(self, rows: slice, columns: slice) -> F4 | None:
+        """Return part of the inverse variance; None if it follows from the sky."""
+
+    def mask(self, rows: slice, columns: slice) -> I4 | None:
+        """Return part of the mask; None if there is none."""
 
 
 Bands = Mapping[str, FrameView | FrameError]
@@ -91,13 +98,21 @@ class FrameInMemory:
             raise ValueError("the frame was read without its sky")
         return self.frame.sky
 
+    def ivar(self, rows: slice, columns: slice) -> F4 | None:
+        """Return part of the inverse variance; None if it follows from the sky."""
+        return None if self.frame.ivar is None else self.frame.ivar[rows, columns]
+
+    def mask(self, rows: slice, columns: slice) -> I4 | None:
+        """Return part of the mask; None if there is none."""
+        return None if self.frame.mask is None else self.frame.mask[rows, columns]
+
 
 @dataclass(frozen=True)
 class FrameTopInMemory:
     """The first rows of a frame, decoded; the file is kept in case that more of them are needed."""
 
     frame: FrameTop
-    raw: bytes
+    file: PartialFile
     grid: FrameGrid
     """Of the `ImageReader`: says how many rows there are, where all frames have the same."""
 
@@ -133,3 +148,9 @@ class FrameTopInMemory:
     def sky(self) -> Sky:
         """Refuse: it lies behind the image."""
         raise ValueError(ONLY_ROWS)
+
+    def ivar(self, rows: slice, columns: slice) -> None:
+        """Return nothing: whoever needs it reads whole frames."""
+
+    def mask(self, rows: slice, columns: slice) -> None:
+        """Return nothing: whoever needs it reads whole frames."""

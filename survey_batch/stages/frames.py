@@ -14,7 +14,7 @@ from survey_batch.images.reader import Field, ImageReader
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.stages.base import Block, Coordinates, Cost, Stage
-from survey_batch.stages.context import Context
+from survey_batch.stages.context import Context, Origin
 from survey_batch.stages.frame_source import CORRECTION_VARIABLES, SKY_VARIABLES, TIME, ArchiveFrames, check_bands
 from survey_batch.store.schema import Variable
 
@@ -73,7 +73,7 @@ class FramesStage(Stage):
     @property
     def field(self) -> tuple[str, ...]:
         """Names of the columns that name a field."""
-        return self.context.origin.survey.field
+        return self.context.origin.field
 
     def check(self) -> None:
         """Refuse bands that the survey does not have."""
@@ -120,7 +120,7 @@ class FramesStage(Stage):
             *correction_variables("frame", self.reader),
             *wcs_variables("frame", self.reader),
             time_variable("frame", self.reader),
-            *field_variables(self.context.origin.survey),
+            *field_variables(self.context.origin),
         )
 
     def coordinates(self) -> Coordinates:
@@ -228,11 +228,11 @@ def key_type(survey: Survey, name: str) -> str:
     return {column.name: "i4" if column.kind == "integer" else "string" for column in survey.key}[name]
 
 
-def field_variables(survey: Survey) -> Iterator[Variable]:
+def field_variables(origin: Origin) -> Iterator[Variable]:
     """Yield the variables that name each field."""
-    for name in survey.field:
+    for name in origin.field:
         attrs = {"long_name": f"{name} of the field"}
-        yield Variable(name, ("frame",), key_type(survey, name), attrs, coordinate=True)
+        yield Variable(name, ("frame",), key_type(origin.survey, name), attrs, coordinate=True)
 
 
 def per_pixel(reader: ImageReader) -> dict[str, str]:

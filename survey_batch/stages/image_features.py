@@ -3,6 +3,8 @@
 from functools import cached_property
 from typing import Any, cast
 
+import numpy as np
+
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.feature import Feature
@@ -46,8 +48,9 @@ class ImageFeaturesStage(MeasuredStage):
 
     @property
     def input_variables(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Pixels, positions and the frames' aperture corrections; inverse variances if the cutouts have them."""
-        return ("flux", "x_object", "y_object", *POINT_SOURCES, *(("ivar",) if self.cutouts.section.ivar else ()))
+        """Pixels, positions and the frames' aperture corrections; inverse variances and masks if cutouts have them."""
+        also = (name for name, there in (("ivar", self.cutouts.section.ivar), ("mask", self.cutouts.masked)) if there)
+        return ("flux", "x_object", "y_object", *POINT_SOURCES, *also)
 
     def settings(self) -> dict[str, Any]:
         """Return the cutouts' settings and the recipe."""
@@ -82,6 +85,8 @@ class ImageFeaturesStage(MeasuredStage):
         block = self.empty_block(len(rows["ra"]))
         section, bands = self.section, self.cutouts.bands
         flux, x, y = (inputs[name] for name in ("flux", "x_object", "y_object"))
+        if "mask" in inputs:
+            flux = np.where(inputs["mask"] == 0, flux, np.float32(np.nan))
         stars = PointSources(*(inputs[name] for name in POINT_SOURCES))
         block.data["value"][:] = image_features(flux, x, y, section, bands, inputs.get("ivar"), stars)
         return block

@@ -11,11 +11,12 @@ from survey_batch.store.schema import Array
 
 
 class MissingFrame(NamedTuple):
-    """A frame that is needed but missing, and the reason."""
+    """A frame that is needed but missing, the reason, and what people call its field."""
 
     field: Field
     band: str
     error: FrameError
+    name: str = ""
 
 
 def status_of(
@@ -59,10 +60,10 @@ def status_of(
 
 def _fields(beyond: Sequence[MissingFrame]) -> list[str]:
     """Name each field once, with its bands and the fault of the first one."""
-    of_field = {lack.field[-1]: [other for other in beyond if other.field == lack.field] for lack in beyond}
+    of_field = {lack.field: [other for other in beyond if other.field == lack.field] for lack in beyond}
     return [
-        f"the archive has no field {field} beyond the edge"
+        f"the archive has no {lacks[0].name} beyond the edge"
         if all(isinstance(lack.error, NotFoundError) for lack in lacks)
-        else f"neighbouring field {field} ({', '.join(lack.band for lack in lacks)}): {lacks[0].error}"
-        for field, lacks in sorted(of_field.items())
+        else f"neighbouring {lacks[0].name} ({', '.join(lack.band for lack in lacks)}): {lacks[0].error}"
+        for _, lacks in sorted(of_field.items())
     ]

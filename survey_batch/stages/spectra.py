@@ -25,17 +25,18 @@ from survey_batch.core.errors import (
     UnreadableError,
 )
 from survey_batch.core.paths import is_url
+from survey_batch.core.pixel_mask import mask_attributes
 from survey_batch.core.wording import counted
 from survey_batch.planning.plan import Plan
 from survey_batch.planning.stored import Rows
 from survey_batch.spectra.checks import fault_of, outside
 from survey_batch.spectra.grid import (
+    MASK_BITS,
     NOT_MEASURED,
     STEP,
     Spectrum,
     dispersion_on_grid,
     log_grid,
-    mask_attributes,
     to_grid,
 )
 from survey_batch.spectra.reader import Row, SpectrumReader
@@ -111,7 +112,7 @@ class SpectraStage(Stage):
         return (
             Variable("flux", dims, "f4", self.reader.flux),
             Variable("ivar", dims, "f4", {**IVAR, "units": ivar_units(self.reader.flux["units"])}),
-            Variable("mask", dims, "i4", mask_attributes(self.reader.mask_bits)),
+            Variable("mask", dims, "i4", mask_attributes({**self.reader.mask_bits, **MASK_BITS})),
             *dispersion,
             Variable("redshift", ("object",), "f4", {"long_name": "redshift in the catalogue", "units": "1"}),
             Variable(

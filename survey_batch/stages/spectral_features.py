@@ -19,19 +19,29 @@ from survey_batch.spectra.grid import step_of
 from survey_batch.spectra.lines import LARGEST_STEP
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages.base import Block, Coordinates, Cost, fit_groups
-from survey_batch.stages.component_fit import Chosen, Part, Sample, counting_objects, draw_sample, sum_up, which_count
+from survey_batch.stages.component_fit import (
+    SPECTRUM,
+    Chosen,
+    Part,
+    Sample,
+    counting_objects,
+    draw_sample,
+    read_shard,
+    sum_up,
+    which_count,
+)
 from survey_batch.stages.context import Context
 from survey_batch.stages.measured import MeasuredStage
 from survey_batch.stages.spectra import PIXELS, SpectraStage
 from survey_batch.store.damage import Damage, DamagedError, damage_told, read_attribute
-from survey_batch.store.products import PROVENANCE, open_group, product_exists, read_rows, read_status
+from survey_batch.store.products import PROVENANCE, open_group, product_exists
 from survey_batch.store.schema import Array, Shard
 
-FEATURES_CPU_SECONDS = 3.0e-4
-"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 250 us without components, which take 50;
+FEATURES_CPU_SECONDS = 2.5e-4
+"""To read, measure and write a spectrum of `PIXELS` pixels (measured: 190 us without components, which take 50;
 `benchmarks.line_indices`)."""
 
-SUM_CPU_SECONDS = 4.7e-4
+SUM_CPU_SECONDS = 4.5e-4
 """To read, prepare and sum up one of the spectra that components are fitted to (`benchmarks.line_indices`)."""
 
 FIT_SECONDS = 8.0
@@ -43,7 +53,6 @@ SPECTRUM_BYTES = 60
 MOMENTS_AT_ONCE = 4
 """Packed triangles in memory: two and their sum, or the total, one shard's, and the square of that shard."""
 
-SPECTRUM = ("flux", "ivar", "mask")
 BASIS, SAMPLE = "spectral_features.basis", "spectral_features.sample"
 
 
@@ -162,14 +171,9 @@ class SpectralFeaturesStage(MeasuredStage):
 
     def _read(self, shards: Sequence[Shard], sample: Sample | None, damages: list[Damage]) -> Iterator[Chosen]:
         """Read what counts of each shard, and note what is damaged: others may be, too."""
-        output = self.context.output
         for shard in shards:
             try:
-                columns = read_rows(output, "spectra", shard.rows, ("split", *(("object_id",) if sample else SPECTRUM)))
-                status = read_status(output, "spectra", shard.rows)
-                if sample and which_count(columns, status, sample)[0].any():
-                    columns |= read_rows(output, "spectra", shard.rows, SPECTRUM)
-                yield self.chosen_of(columns, status, sample)
+                yield self.chosen_of(*read_shard(self.context.output, shard, sample), sample)
             except DamagedError as error:
                 damages += error.damages
                 yield Chosen(False, np.empty((0, self.wavelength.size), np.float32))
@@ -180,12 +184,10 @@ class SpectralFeaturesStage(MeasuredStage):
         Parameters
         ----------
         columns
-            `flux`, `ivar`, `mask` and `split` of each object and, for a sample, `object_id`. A shard without spectra
-            that count needs no flux, ivar and mask.
-        status
-            Of each spectrum.
-        sample
-            What `fit_sample` chose.
+            `flux`, `ivar`, `mask` and `split` of each object and, for a sample, `object_id`; without spectra that
+            count, no flux, ivar and mask are needed.
+        status, sample
+            Of each spectrum, and what `fit_sample` chose.
         """
         chosen, has_split = which_count(columns, status, sample)
         if not chosen.any():

@@ -7,16 +7,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import zarr
 
 from survey_batch.core.errors import CHECKSUM_DIFFERS, SurveyBatchError
 from survey_batch.store.schema import Array
-
-OF_DAMAGE = (ValueError, RuntimeError, LookupError, TypeError, ArithmeticError, OSError)
-"""Errors of Zarr and its codecs on bytes that are not what was written. A network's errors are among the OSErrors, and
-are told from those of a disk by their number."""
-
+from survey_batch.store.shard_parts import OF_DAMAGE, read_part
 
 LOST = "zarr.json is not what was written, and no copy of it is left"
 
@@ -113,7 +108,8 @@ def place_of(group: zarr.Group) -> tuple[str, str]:
 def read_array(group: zarr.Group, name: str, rows: slice | None = None) -> Array:
     """Read an array of a product, whole or some rows; raise DamagedError if it is not what was written."""
     with damage_told(group, [name], rows):
-        return np.asarray(group[name][rows if rows is not None else ...])  # type: ignore[index]
+        array: Any = group[name]
+        return read_part(array, *([] if rows is None else [rows]))
 
 
 def read_attribute(group: zarr.Group, name: str) -> dict[str, Any]:
@@ -174,7 +170,7 @@ def why_unreadable(array: zarr.Array[Any], rows: slice) -> str:
 def read_whole(array: zarr.Array[Any], rows: slice) -> Array:
     """Read some rows of an array; raise UnreadableRowsError with the reason if they are not what was written."""
     try:
-        return np.asarray(array[rows if array.ndim else ...])
+        return read_part(array, *([rows] if array.ndim else []))
     except DamagedError as error:
         raise UnreadableRowsError(error.damages[0].what) from error
     except OF_DAMAGE as error:

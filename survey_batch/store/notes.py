@@ -41,7 +41,7 @@ def note_problems(
 ) -> None:
     """Note the problems of the rows just done, under their objects' names; rows done earlier keep their notes."""
     path, now = problems_path(output, stage, shard), datetime.now(UTC)
-    noted = read_note(path, stage, shard).to_pylist()
+    noted = [] if problems and done.all() else read_note(path, stage, shard).to_pylist()  # nothing of it would stay
     kept = [note for note in noted if not done[note["row"] - shard.start]]
     new = [
         {
@@ -104,6 +104,16 @@ def _note(path: str, raw: bytes | None, stage: str = "", shard: Shard | None = N
     row = table["row"]
     here = pc.and_(pc.greater_equal(row, shard.start), pc.less(row, shard.stop))
     return table.filter(pc.and_(here, pc.equal(table["stage"], stage)))
+
+
+def damaged_notes(paths: Sequence[str]) -> Iterator[DamagedFileError]:
+    """Find the notes that cannot be read, several at a time from an object store; there may be no such file."""
+    for path, raw in zip(paths, read_all(paths), strict=True):
+        try:
+            if raw is not None:
+                table_of(path, raw, PROBLEM_SCHEMA)
+        except DamagedFileError as error:
+            yield error
 
 
 def rewrite_note(output: str, stage: str, shard: Shard) -> None:

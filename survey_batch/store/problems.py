@@ -4,6 +4,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,6 +73,12 @@ class Problem:
     def __post_init__(self) -> None:
         for name in ("message", "source", "traceback"):
             object.__setattr__(self, name, redacted(getattr(self, name)))
+
+    def at(self, row: int) -> "Problem":
+        """Return the problem of another row; what it says is redacted already."""
+        moved = copy(self)
+        object.__setattr__(moved, "row", row)
+        return moved
 
 
 class Reasons:

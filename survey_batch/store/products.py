@@ -20,10 +20,11 @@ from survey_batch.core.errors import PlanMismatchError
 from survey_batch.core.paths import join, remove
 from survey_batch.core.status import Status
 from survey_batch.store.codecs import codecs_of, text_codecs
-from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage, read_array
+from survey_batch.store.damage import Damage, DamagedError, damage_told, find_damage
 from survey_batch.store.marks import read_marks
 from survey_batch.store.root import leave_out, write_root
 from survey_batch.store.schema import Array, Schema, Shard, Variable
+from survey_batch.store.shard_parts import read_part
 from survey_batch.store.strict import STATUS, strict
 from survey_batch.store.together import together
 from survey_batch.store.whole_shards import write_whole
@@ -142,6 +143,7 @@ def _is_damaged(output: str, damage: Damage) -> bool:
 def forget_products() -> None:
     """Forget which arrays products have; each process that used a product needs this after the product is remade."""
     _open_cached.cache_clear()
+    _array.cache_clear()
 
 
 @lru_cache(maxsize=16)
@@ -149,18 +151,23 @@ def _open_cached(output: str, product: str) -> zarr.Group:
     return open_strictly(output, product, "r+")
 
 
+@lru_cache(maxsize=512)
+def _array(output: str, product: str, name: str) -> zarr.Array[Any]:
+    """Get an array of a product that is open; Zarr asks its own thread for each, which takes a millisecond."""
+    return stored(_open_cached(output, product), name)
+
+
 def read_status(output: str, product: str, rows: slice | None = None) -> npt.NDArray[np.uint8]:
     """Read the status array, whole or for one shard."""
-    group = open_group(output, product, fresh=False)
-    found = read_marks(output, product, group) if rows is None else read_array(group, STATUS, rows)
-    return np.asarray(found, dtype=np.uint8)
+    if rows is not None:
+        return np.asarray(read_rows(output, product, rows, [STATUS])[STATUS], dtype=np.uint8)
+    return np.asarray(read_marks(output, product, open_group(output, product, fresh=False)), dtype=np.uint8)
 
 
 def read_rows(output: str, product: str, rows: slice, names: Sequence[str]) -> dict[str, Array]:
     """Read some variables of some rows; raise DamagedError if they are not what was written."""
-    group = open_group(output, product, fresh=False)
-    with damage_told(group, names, rows):
-        read = together(output, lambda name: np.asarray(stored(group, name)[rows]), names)
+    with damage_told(open_group(output, product, fresh=False), names, rows):
+        read = together(output, lambda name: read_part(_array(output, product, name), rows), names)
     return dict(zip(names, read, strict=True))
 
 
@@ -177,17 +184,16 @@ def write_shard(output: str, product: str, shard: Shard, data: Mapping[str, Arra
 
 def _write_whole(output: str, product: str, shard: Shard, values: Mapping[str, Array]) -> None:
     """Write a whole shard of some arrays, over whatever is there."""
-    group = open_group(output, product, fresh=False)
 
     def write(name: str) -> None:
-        write_whole(stored(group, name), shard, values[name])
+        write_whole(_array(output, product, name), shard, values[name])
 
     together(output, write, list(values))
 
 
 def _write_status(output: str, product: str, shard: Shard, status: Array) -> bytes:
     """Write the statuses of a shard, and return their file."""
-    mark = stored(open_group(output, product, fresh=False), STATUS)
+    mark = _array(output, product, STATUS)
     return write_whole(mark, shard, status, leave_out_empty=True)
 
 
@@ -207,7 +213,7 @@ def write_coordinates(output: str, product: str, shard: Shard, values: Mapping[s
 
 def mark_pending(output: str, product: str, shards: Iterable[Shard]) -> None:
     """Mark shards as pending, so that a run does them again; also where the statuses themselves are damaged."""
-    mark = stored(open_group(output, product, fresh=False), STATUS)
+    mark = _array(output, product, STATUS)
     for shard in shards:
         remove(join(product_url(output, product), STATUS, _key(mark, shard)))
 

@@ -86,7 +86,9 @@ def read_row_group(path: str, footer: pq.FileMetaData, group: int) -> pa.Table:
         stop = max(start + column.total_compressed_size for start, column in zip(starts, columns, strict=True))
     part = _Part(read_bytes(path, min(starts), stop), min(starts))
     with file_told(path):
-        return pq.ParquetFile(part, metadata=footer, page_checksum_verification=True).read_row_group(group)
+        return pq.ParquetFile(part, metadata=footer, page_checksum_verification=True).read_row_group(
+            group, use_threads=False
+        )
 
 
 class _Part(io.BytesIO):

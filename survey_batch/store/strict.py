@@ -95,6 +95,11 @@ class StrictStore(WrapperStore[Store]):
     def _with_store(self, store: Store) -> "StrictStore":
         return StrictStore(store, self.layout)
 
+    @property
+    def in_this_thread(self) -> bool:
+        """Whether files can be got, put and deleted in this thread: as Zarr asks for it from version 3.2 on."""
+        return all(hasattr(self._store, method) for method in ("get_sync", "set_sync", "delete_sync"))
+
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
@@ -110,13 +115,23 @@ class StrictStore(WrapperStore[Store]):
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
-        """Do the same in this thread, as Zarr asks for it from version 3.2 on."""
+        """Do the same in this thread."""
         store: Any = self._store
         value: Buffer | None = store.get_sync(key, prototype=prototype, byte_range=byte_range)
         if self._doubtful(key, value):
             mark = self.layout.mark_of(key)
             self._judge(key, value, written=mark is None or store.get_sync(mark, prototype=prototype) is not None)
         return value
+
+    def set_sync(self, key: str, value: Buffer) -> None:
+        """Put a file in this thread."""
+        store: Any = self._store
+        store.set_sync(key, value)
+
+    def delete_sync(self, key: str) -> None:
+        """Delete a file in this thread."""
+        store: Any = self._store
+        store.delete_sync(key)
 
     def _doubtful(self, key: str, value: Buffer | None) -> bool:
         array, chunk, _ = key.partition("/c/")

@@ -20,12 +20,10 @@ from zarr.core.metadata import ArrayV3Metadata
 from zarr.core.sync import sync
 
 from survey_batch.store.schema import Shard
+from survey_batch.store.shard_parts import NO_CHUNK
 
 Place = tuple[int, ...]
 """Where a chunk is in its shard, counted in chunks along each axis."""
-
-_NO_CHUNK = np.uint64(2**64 - 1)
-"""What the index of a shard says of a chunk that is left out (sharding codec of Zarr v3)."""
 
 _PROTOTYPE = default_buffer_prototype()
 
@@ -56,7 +54,10 @@ def write_whole(
     """
     place = array.store_path / array.metadata.encode_chunk_key((shard.index, *[0] * (array.ndim - 1)))
     raw = encode_whole(array, values, len(shard), leave_out_empty=leave_out_empty)
-    sync(place.set(_PROTOTYPE.buffer.from_bytes(raw)) if raw else place.delete())
+    if getattr(array.store_path.store, "in_this_thread", False):  # Zarr's own thread costs more than a small file
+        place.set_sync(_PROTOTYPE.buffer.from_bytes(raw)) if raw else place.delete_sync()
+    else:
+        sync(place.set(_PROTOTYPE.buffer.from_bytes(raw)) if raw else place.delete())
     return raw
 
 
@@ -73,7 +74,7 @@ def encode_whole(
     (sharding,) = (codec for codec in metadata.codecs if isinstance(codec, ShardingCodec))
     spec = ArraySpec(chunks, metadata.data_type, metadata.fill_value, array.async_array.config, _PROTOTYPE)
     counts = tuple(whole // part for whole, part in zip(shards, chunks, strict=True))
-    index = np.full((*counts, 2), _NO_CHUNK, "<u8")
+    index = np.full((*counts, 2), NO_CHUNK, "<u8")
     parts: list[Any] = []
     begin = 0
     for place in _in_order(counts):

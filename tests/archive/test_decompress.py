@@ -7,9 +7,10 @@ import random
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from survey_batch.archive import decompress as decompression
 from survey_batch.archive.decompress import SDSS_CEILING, Inflater, decompress, describe, kind_of, kind_within
 from survey_batch.core.errors import UnreadableError
 
@@ -194,6 +195,40 @@ def test_parts_of_a_file_are_the_start_of_the_whole(lengths, border, kind):
         assert len(part) >= min(length, len(content))
         assert content.startswith(part)
     assert file.whole() == content
+
+
+@settings(max_examples=15)
+@example(first=3, border=0, lengths=[10], two=False)
+@given(
+    first=st.integers(1, 200_000),
+    border=st.integers(0, 320_000),
+    lengths=st.lists(st.integers(1, 320_000), max_size=3),
+    two=st.booleans(),
+)
+def test_a_file_that_comes_in_pieces_is_the_same(first, border, lengths, two):
+    raw = bz2.compress(NOISE[:border], 1) + bz2.compress(NOISE[border:], 1) if two else BLOCKS
+    came = [max(first, 3)]
+
+    def more(count):
+        came.append(count)
+        return raw[sum(came[:-1]) : sum(came)]
+
+    file = Inflater(raw[: came[0]], SDSS_CEILING, more=more)
+    for length in lengths:
+        part = file.upto(length)
+        assert len(part) >= length
+        assert NOISE.startswith(part)
+    assert file.whole() == NOISE
+
+
+@pytest.mark.parametrize("step", [1000, 1 << 14, 100_000])
+def test_a_block_is_checked_where_the_pieces_end_with_it(step, monkeypatch):
+    monkeypatch.setattr(decompression, "STEP_BYTES", step)
+    stream, length = bz2.BZ2Decompressor(), 99_000
+    end = next(at for at in range(1, len(BLOCKS)) if stream.decompress(BLOCKS[at - 1 : at]))
+    assert Inflater(BLOCKS[:end], SDSS_CEILING).upto(length)[:length] == NOISE[:length]
+    with pytest.raises(UnreadableError, match="damaged"):
+        Inflater(changed(BLOCKS, 10)[:end], SDSS_CEILING).upto(10)  # of the block's own checksum
 
 
 _FAST = {"bz2": lambda part: bz2.compress(part, 1), "gzip": lambda part: gzip.compress(part, 0)}

@@ -7,7 +7,7 @@ from itertools import repeat
 import pytest
 
 from survey_batch.archive import attempt
-from survey_batch.archive.attempt import AttemptError
+from survey_batch.archive.attempt import AttemptError, Received
 from survey_batch.archive.http_source import HttpSource, retry_after
 from survey_batch.core.errors import NotFoundError, TransientError
 from tests.servers import BUSY, FORBIDDEN, Fault, http_server, too_many_requests
@@ -57,7 +57,7 @@ def test_the_answer_of_a_server_decides_whether_another_attempt_can_help(server,
 
 
 def test_a_file_that_is_larger_than_any_is_not_read_to_its_end(server, monkeypatch):
-    assert server.read("a") == (b"0123456789", True, "")
+    assert server.read("a") == Received(b"0123456789")
     monkeypatch.setattr(attempt, "LARGEST_FILE", 9)
     failure = failed(server, "a")
     assert "more than 9 bytes came" in str(failure)
@@ -91,7 +91,7 @@ def test_a_date_to_come_back_at_is_read_by_the_servers_own_clock():
 def test_an_answer_without_a_length_may_not_be_whole(tmp_path, framing, whole):
     (tmp_path / "a").write_bytes(b"0123456789")
     with http_server(tmp_path, {"/a": [Fault(framing=framing)]}) as server:
-        assert HttpSource(server.url, 60.0, 5.0).read("a") == (b"0123456789", whole, "")
+        assert HttpSource(server.url, 60.0, 5.0).read("a") == Received(b"0123456789", whole)
 
 
 def test_a_slow_drip_ends_with_its_rate(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from survey_batch.archive import sources
-from survey_batch.archive.attempt import AttemptError
+from survey_batch.archive.attempt import AttemptError, Received
 from survey_batch.archive.http_source import HttpSource
 from survey_batch.archive.s3_source import S3Source
 from survey_batch.archive.sources import FolderSource, folder_of, mean_size, open_source
@@ -60,7 +60,7 @@ def test_a_root_that_is_none_is_refused_without_its_password(root, said):
 def test_a_folder_tells_what_is_not_there_from_what_cannot_be_read(tmp_path):
     (tmp_path / "a").write_bytes(b"content")
     source = FolderSource(tmp_path)
-    assert source.read("a") == (b"content", True, "")
+    assert source.read("a") == Received(b"content")
     assert source.locate("sub/a") == f"{tmp_path}/sub/a"
     for path in ("absent", "a/below", "."):
         failure = failed(source, path)

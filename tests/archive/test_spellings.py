@@ -43,6 +43,13 @@ def test_the_given_name_comes_first_and_no_name_twice():
     assert split_ending("A.FITS") == ("A", ".FITS")
 
 
+def test_an_image_may_be_packed_in_tiles_and_a_miss_says_that_it_was_tried():
+    names = spellings.spellings_of_image("x/s.fits")
+    assert names == ("x/s.fits", "x/s.fits.gz", "x/s.fits.bz2", "x/s.fits.fz")
+    assert told(names) == "tried with .fits, .fits.gz, .fits.bz2 and .fits.fz"
+    assert spellings.spellings_of_image("x/s.fits.fz") == ("x/s.fits.fz",)
+
+
 @pytest.mark.parametrize("given", [*PACKED, ""])
 @pytest.mark.parametrize("there", PACKED)
 def test_a_file_is_found_under_every_ending(folder, given, there):

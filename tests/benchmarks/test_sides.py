@@ -5,7 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import cutouts, frames, peers, pictures, predictions, runs, spectra, spectral_features
+from benchmarks import (
+    cutouts,
+    feature_steps,
+    frames,
+    line_indices,
+    peers,
+    pictures,
+    predictions,
+    runs,
+    spectra,
+    spectral_features,
+)
 from benchmarks.data import Data
 from benchmarks.rows import measure
 from survey_batch.config.jobfile import load_job
@@ -108,3 +119,10 @@ def test_windows_that_are_not_slices_are_an_error(tmp_path, monkeypatch):
     job = type("Job", (), {"output": str(tmp_path)})
     with pytest.raises(RuntimeError, match="only 0 of 10 cutouts are slices of their frames"):
         cutouts.same_windows(job, [windows], [np.ones((10, 2, 2), np.float32)])
+
+
+def test_every_step_of_features_and_of_inputs_is_done(lamost):
+    stars = line_indices.shard_of(line_indices.read_stars(lamost), feature_steps.PORTION)
+    for steps in (feature_steps.feature_steps(stars), feature_steps.input_steps(stars)):
+        for step in steps.values():
+            step()

@@ -40,3 +40,23 @@ def test_of_tiles_that_overlap_the_one_whose_edge_is_farthest_is_taken(x, best):
     second = np.stack(wcs.wcs_pix2world(np.array([80, 180, 180, 80]) - 0.5, np.array([0, 0, 60, 60]) - 0.5, 0))[:, None]
     footprint = Footprint({}, bounds_of(*np.concatenate([first, second], axis=1)), np.ones(2))
     assert footprint.find(*wcs.wcs_pix2world([x], [30.0], 0)).index.tolist() == [best]
+
+
+def test_the_fields_that_cover_some_positions_have_the_distance_of_their_middles():
+    corners = []
+    for left in (0, 80, 160, 400):
+        wcs, _ = tile(359.99, 80.0, 0.3, 100, 60)
+        x, y = np.array([left, left + 100, left + 100, left]) - 0.5, np.array([0, 0, 60, 60]) - 0.5
+        corners.append(np.stack(wcs.wcs_pix2world(x, y, 0)))
+    footprint = Footprint({}, bounds_of(*np.stack(corners, axis=1)), np.ones(4))
+    ra, dec = wcs.wcs_pix2world(np.array([90.0, 120.0, 170.0, 300.0]), np.full(4, 30.0), 0)
+    middle = tuple(float(one) for one in wcs.wcs_pix2world(135.0, 29.5, 0))
+    found = list(footprint.around(ra, dec, middle))
+    distances = {index: distance for distance, index, _ in found}
+    assert distances[1] < distances[2] < distances[0]
+    covers = {index: flags.tolist() for _, index, flags in found}
+    assert covers == {
+        0: [True, False, False, False],
+        1: [True, True, True, False],
+        2: [False, False, True, False],
+    }

@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import connected_components
 
 from survey_batch.catalog import groups as module
 from survey_batch.catalog import rows as rows_module
-from survey_batch.catalog.groups import merge_groups, number_groups, share_out, sky_cells
+from survey_batch.catalog.groups import as_one_key, merge_groups, number_groups, share_out, sky_cells
 from survey_batch.catalog.rows import in_company
 from survey_batch.catalog.split import assign_splits
 from survey_batch.catalog.stars import group_by_star
@@ -101,7 +101,9 @@ def test_keys_put_together_are_numbered_as_sorting_numbers_them(rows):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "MOST", 0.0)
         plain = number_groups(*keys)
+        order = np.argsort(as_one_key(*keys), kind="stable")
     assert number_groups(*keys).tolist() == plain.tolist()
+    assert np.argsort(as_one_key(*keys), kind="stable").tolist() == order.tolist() == np.lexsort(keys[::-1]).tolist()
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=30))

@@ -2,9 +2,10 @@
 
 import pytest
 
-from survey_batch.catalog import gather, naming, objects, read, rows
+from survey_batch.catalog import gather, naming, objects, parquet_file, read, rows, stars
 from survey_batch.catalog.read import read_catalog
 from survey_batch.config.job import CatalogSection
+from survey_batch.core import cores
 from survey_batch.planning import plan
 from survey_batch.planning.hashing import hash_of
 from survey_batch.planning.plan import plan_catalog
@@ -33,13 +34,18 @@ def planned(path, **keys):
 
 
 @pytest.mark.parametrize("keys", SECTIONS.values(), ids=SECTIONS)
-def test_a_catalogue_read_slice_by_slice_gives_the_same_plan(path, keys, monkeypatch):
+@pytest.mark.parametrize("threads", [1, 3], ids="{} threads".format)
+def test_a_catalogue_read_slice_by_slice_gives_the_same_plan(path, keys, threads, monkeypatch):
+    monkeypatch.setattr(cores, "cores", lambda: 1)
     catalog, expected = planned(path, **keys)
+    monkeypatch.setattr(cores, "cores", lambda: threads)
     monkeypatch.setattr(gather, "IN_MEMORY_ROWS", -1)
     for module in (objects, naming, read, plan):
         monkeypatch.setattr(module, "SLICE_ROWS", 700)
     monkeypatch.setattr(rows, "SLICE", 900)
     monkeypatch.setattr(plan, "BUCKET_ROWS", 1100)
+    monkeypatch.setattr(stars, "STRIP_ROWS", 800)
+    monkeypatch.setattr(parquet_file, "BATCH_ROWS", 900)
     again, made = planned(path, **keys)
     assert made.objects.schema.equals(expected.objects.schema, check_metadata=True)
     assert hash_of(made.objects) == hash_of(expected.objects)

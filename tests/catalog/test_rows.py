@@ -13,7 +13,9 @@ from survey_batch.catalog.rows import (
     distinct,
     in_company,
     inverse_of,
+    marks_before,
     order_by,
+    places_among,
     put_first,
     rows_of_each,
     spans,
@@ -89,3 +91,13 @@ def test_a_copy_is_another_array():
     values = np.arange(5)
     copied(values)[:] = 9
     assert values.tolist() == [0, 1, 2, 3, 4]
+
+
+@settings(max_examples=20, deadline=None)
+@given(NUMBERS, NUMBERS, st.lists(st.booleans(), max_size=40), SLICES)
+def test_places_and_marks_are_those_of_numpy(values, among, marks, at_once):
+    ordered = np.unique(np.array(among, np.int64))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SLICE", at_once)
+        assert places_among(np.array(values, np.int64), ordered).tolist() == np.searchsorted(ordered, values).tolist()
+        assert marks_before(np.array(marks, bool)).tolist() == (np.cumsum(np.array(marks, int)) - 1).tolist()

@@ -98,6 +98,20 @@ def test_a_survey_without_such_groups_is_refused(catalogue, tmp_path):
         read(path, archive, id="obsid", label="class", split={"group": "field"})
 
 
+@pytest.mark.parametrize("radius_arcsec", [1.0, 3.0])
+def test_a_star_whose_visits_are_too_far_apart_to_be_duplicates_has_one_split(tmp_path, radius_arcsec):
+    path = tmp_path / "c.csv"
+    stars = [f"{i},{10 + i},0,94,1,11,A" for i in range(40)]
+    visits = [f"{100 + i},{10 + i},{2.5 / 3600},94,1,11,A" for i in range(40)]  # seen again 2.5 arcsec away
+    copies = [f"{200 + i},{10 + i},{2.6 / 3600},94,1,11,A" for i in range(0, 40, 3)]
+    path.write_text("\n".join(["specobjid,ra,dec,run,camcol,field,kind", *stars, *copies, *visits]))
+    split = {"group": "star", "train": 0.5, "test": 0.5, "radius_arcsec": radius_arcsec}
+    catalog = read(path, label="kind", duplicates={"radius_arcsec": 2.0}, split=split)
+    assert catalog.table.num_rows == 80
+    torn_stars = torn(group_by_star(column(catalog, "ra"), column(catalog, "dec"), 3.0), column(catalog, "split"))
+    assert bool(torn_stars) == (radius_arcsec == 1.0)
+
+
 def test_a_star_in_two_fields_joins_them(tmp_path):
     path = tmp_path / "c.csv"
     fields = [f"{i},{10 + i},0,94,1,{11 + i},A" for i in range(20)]

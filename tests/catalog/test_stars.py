@@ -8,8 +8,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from survey_batch.catalog import rows
 from survey_batch.catalog import stars as module
-from survey_batch.catalog.stars import group_by_star
+from survey_batch.catalog.stars import find_neighbours, group_by_star
 from survey_batch.core.sphere import chord, unit_vectors
 
 ARCSEC = 1 / 3600
@@ -42,6 +43,22 @@ def test_stars_found_strip_by_strip_are_those_of_one_tree(places, dec, ra, strip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "STRIP_ROWS", strip)
         assert group_by_star(ras, decs, 3.1).tolist() == in_one_tree(ras, decs, 3.1).tolist()
+
+
+@settings(max_examples=60)
+@given(PLACES, st.data(), st.integers(1, 9), st.sampled_from([2.1, 3.1, 4.1]))
+def test_neighbours_found_once_give_the_stars_of_smaller_radii_and_of_some_of_the_rows(places, data, strip, radius):
+    x, y, known = (np.array(values) for values in zip(*places, strict=True)) if places else ([], [], [])
+    ras = 10 + np.array(x, float) * 2 * ARCSEC
+    decs = np.where(np.array(known, bool), np.array(y, float) * 2 * ARCSEC, np.nan)
+    chosen = np.array(data.draw(st.lists(st.booleans(), min_size=len(ras), max_size=len(ras))), bool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "STRIP_ROWS", strip)
+        patch.setattr(rows, "SLICE", strip)
+        near = find_neighbours(ras, decs, 4.1)
+        assert near.stars(radius).tolist() == group_by_star(ras, decs, radius).tolist()
+        found = near.kept(chosen).stars(radius)
+    assert found.tolist() == group_by_star(ras[chosen], decs[chosen], radius).tolist()
 
 
 @pytest.mark.parametrize("strip", [1, 7, 500])

@@ -1,10 +1,13 @@
+import os
 import subprocess
 import sys
-from multiprocessing import spawn
+from multiprocessing import forkserver, spawn
 
 import pytest
 
-from survey_batch.cluster.forkserver import WORKER_PROCESSES, script_left_alone
+from survey_batch.cluster.forkserver import WORKER_PROCESSES, begin_early, script_left_alone
+from survey_batch.core.environment import WORKER_ENVIRONMENT
+from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 
 JOB = """
@@ -48,3 +51,34 @@ def test_a_script_without_a_guard_runs_its_job_once(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["begun", "{'ok': 8}"]
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """What was begun: the modules to import, and the environment."""
+    seen, modules = [], []
+    context = forkserver._forkserver
+    monkeypatch.setattr(context, "set_forkserver_preload", modules.extend)
+    monkeypatch.setattr(forkserver, "set_forkserver_preload", modules.extend)
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: seen.append((modules, dict(os.environ))))
+    return seen
+
+
+ARCHIVE = {"catalog": {"path": "c.csv"}, "archive": {"survey": "lamost", "root": "files"}}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no process is copied elsewhere")
+def test_what_workers_are_copies_of_begins_with_the_stages_of_the_job_and_in_a_workers_environment(begun):
+    before = dict(os.environ)
+    begin_early(lamost_job(ARCHIVE, "out"))
+    ((modules, environment),) = begun
+    assert {"survey_batch.stages.spectra", "survey_batch.stages.spectral_features"} < set(modules)
+    assert not [name for name in modules if "cutouts" in name]
+    assert modules[-1] == "survey_batch.cluster.frozen"
+    assert environment.items() >= WORKER_ENVIRONMENT.items()
+    assert dict(os.environ) == before
+
+
+def test_nothing_begins_here_where_workers_are_elsewhere(begun):
+    begin_early(lamost_job(ARCHIVE, "out", cluster={"kind": "slurm", "workers": 2}))
+    assert begun == []

@@ -56,7 +56,8 @@ def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_lear
         with connect(ClusterSection(workers=1, memory="1 GB")) as connection:
             (seen,) = connection.client.run(lambda: (os.environ["SURVEY_BATCH_TEST"], set(sys.modules))).values()
             assert seen[0] == value
-            assert not {"tensorflow", "keras", "sklearn", "torch", "jax"} & seen[1]
+            assert not {"tensorflow", "keras", "sklearn", "torch", "jax", "bokeh", "pandas"} & seen[1]
+            assert {"scipy.linalg", "survey_batch.stages.spectral_features"} < seen[1]  # before it began
 
 
 def test_a_machine_whose_workers_stay_away_ends_the_run(monkeypatch):

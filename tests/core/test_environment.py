@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
 from dask.config import collect_env
+from dask.utils import parse_timedelta
+from distributed.config import defaults
 
+from survey_batch.cluster.base import SCHEDULER_SETTINGS
 from survey_batch.core import environment
 from survey_batch.core.environment import WORKER_ENVIRONMENT, as_variable, compute_like_a_worker, worker_exports
 
@@ -22,6 +26,14 @@ def test_exports_hold_dask_s_settings_beside_the_variables(monkeypatch):
 
 def test_workers_that_slurm_starts_do_not_keep_a_thousand_profiles():
     assert worker_exports()["DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH"] == "20"
+
+
+@pytest.mark.parametrize("what", ["system-monitor", "tick"])
+def test_processes_look_at_themselves_less_often_than_dask_s_own(what):
+    setting = f"distributed.admin.{what}.interval"
+    ours = parse_timedelta(worker_exports()[as_variable(setting)])
+    assert parse_timedelta(SCHEDULER_SETTINGS[setting]) == ours
+    assert ours > parse_timedelta(defaults["distributed"]["admin"][what]["interval"])
 
 
 def test_a_shell_sets_what_the_module_prints():

@@ -90,6 +90,15 @@ def test_what_the_environment_keeps_secret_is_struck_out_of_any_text(monkeypatch
     assert redacted(said.format(MARKER)) == said.format(HIDDEN)
 
 
+def test_an_environment_that_changes_is_looked_through_again(monkeypatch):
+    for secret in ("first-of-two-words", "second-of-two-words"):
+        monkeypatch.setenv("SOME_PASSWORD", secret)
+        assert redacted("the first-of-two-words, second-of-two-words").count(HIDDEN) == 1
+        assert secret not in redacted(f"said {secret}")
+    monkeypatch.delenv("SOME_PASSWORD")
+    assert redacted("the second-of-two-words") == "the second-of-two-words"
+
+
 def test_a_secret_of_the_environment_is_known_however_it_begins_and_is_written(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", f"/a+b{MARKER}")
     monkeypatch.setenv("AZURE_STORAGE_KEY", MARKER)

@@ -1,6 +1,7 @@
 """Sorting through files, and tables cut anew."""
 
 import itertools
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.core import cores, sorting
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.sorting import Sorter, in_batches
 
 
@@ -27,6 +30,20 @@ def test_rows_of_one_key_stay_in_the_order_in_which_they_were_given(tmp_path):
     for rows in ([1, 2], [3]):
         sorter.add(pa.table({"x": rows}), np.zeros(len(rows), int), np.zeros(len(rows), int))
     assert sorter.bucket(0)["x"].to_pylist() == [1, 2, 3]
+
+
+def test_tables_that_several_threads_add_at_once_are_sorted_alike(tmp_path, monkeypatch):
+    one_batch = sorting._one_batch
+    monkeypatch.setattr(cores, "cores", lambda: 4)
+    monkeypatch.setattr(sorting, "_one_batch", lambda table: (time.sleep(0.001), one_batch(table))[1])
+    sorter, key = Sorter(tmp_path / "sorted", 3), np.random.default_rng(0).permutation(300)
+
+    def add(first):
+        here = key[first : first + 10]
+        sorter.add(pa.table({"x": here}), here // 100, here)
+
+    do_on_cores(add, range(0, 300, 10))
+    assert [x for bucket in on_cores(sorter.bucket, range(3)) for x in bucket["x"].to_pylist()] == list(range(300))
 
 
 def test_a_table_without_rows_keeps_its_columns(tmp_path):

@@ -1,10 +1,14 @@
 import numpy as np
+import pytest
 
 from survey_batch.core import errors
+from survey_batch.core import status as module
 from survey_batch.core.status import Status, count_statuses, final_status, flag_attributes, unfinished, usable
 
 
-def test_counts_name_each_status_that_occurs():
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_counts_name_each_status_that_occurs(monkeypatch, at_once):
+    monkeypatch.setattr(module, "COUNTED_ROWS", at_once)
     assert count_statuses(np.array([[1, 1], [3, 0]], np.uint8)) == {"pending": 1, "ok": 2, "not_found": 1}
 
 

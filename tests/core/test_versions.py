@@ -3,6 +3,7 @@
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+import pytest
 
 from survey_batch.core import versions as module
 from survey_batch.core.versions import own_version, versions
@@ -21,6 +22,13 @@ def test_a_package_that_is_not_installed_is_left_out(monkeypatch):
         return "1.0"
 
     monkeypatch.setattr(module, "version", without_keras)
+    monkeypatch.setattr(module, "_version", module._version.__wrapped__)  # which remembers what it found
     assert "keras" not in versions()
     assert versions()["numpy"] == "1.0"
     assert own_version() == "unknown"
+
+
+def test_each_package_is_looked_for_once(monkeypatch):
+    versions()
+    monkeypatch.setattr(module, "version", lambda name: pytest.fail(f"{name} was looked for again"))
+    assert versions()["numpy"] == np.__version__

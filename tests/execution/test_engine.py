@@ -141,6 +141,17 @@ def test_a_stage_in_steps_loads_computes_and_writes(run):
     assert counts(records) == {("a", 0): {"ok": 4}, ("a", 1): {"ok": 4}}
 
 
+@pytest.mark.parametrize(("gpu", "tasks"), [(True, ["a-load", "a", "a-write"]), (False, ["a"])])
+def test_a_stage_that_would_compute_on_a_gpu_is_one_task_where_there_is_none(client, gpu, tasks):
+    connection = Connection(client, "", lambda: Size(1, 1, gpu=gpu))
+    made = Engine(connection, None, Group((Stage("a", gpu=True, in_steps=True),)), print)
+    submitted = []
+    made.tasks.client = SimpleNamespace(submit=lambda *_, key, **__: submitted.append(key[0]))
+    made._look()
+    made.tasks.submit(Chain(SHARDS[0], ["a"]))
+    assert submitted == tasks
+
+
 def test_an_error_is_tried_again_and_what_was_finished_is_not(run):
     errors["b", 2] = [RuntimeError("a defect")]
     records = run(Stage("a"), Stage("b", upstream="a"))

@@ -7,7 +7,17 @@ from pydantic import ValidationError
 from survey_batch.config.sections.images import ImageFeaturesSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.feature_names import feature_names
-from survey_batch.images.features import asinh_magnitude, check_size, image_features
+from survey_batch.images.features import FREE_WIDTH_VARIANCE, asinh_magnitude, check_size, image_features
+from survey_batch.images.photometry import aperture_flux
+from survey_batch.images.shape import (
+    FWHM,
+    SMALLEST_SIGNAL,
+    TYPICAL_FWHM,
+    adaptive_moments,
+    half_light_radius,
+    point_source_flux,
+)
+from survey_batch.images.stamps import make_stamps
 from tests.compare import equal_bits
 from tests.images.simulated import simulated_cutouts
 
@@ -40,6 +50,39 @@ def test_an_object_alone_has_the_features_that_it_has_in_a_batch(block, with_iva
     for rows in (slice(0, 1), slice(4, 5), slice(6, 7), slice(3, 20), slice(29, 30)):
         alone = image_features(flux[rows], x[rows], y[rows], SECTION, "gri", None if ivar is None else ivar[rows])
         assert equal_bits(alone, np.ascontiguousarray(together[rows]))
+
+
+@pytest.mark.parametrize("apertures", [(3.0, 5.0), (3.0, 17.0)])
+def test_what_is_measured_where_needed_is_what_is_measured_everywhere(block, apertures):
+    """Fluxes of stars are looked for only where they are used, and nothing where there is no background."""
+    section, reach = SECTION.model_copy(update={"apertures": apertures}), SECTION.background[0]
+    flux, x, y = block
+    found = measured(*block, section=section)
+    stamps = make_stamps(flux.reshape(-1, *flux.shape[2:]), x.ravel(), y.ravel(), section.background)
+    shapes = adaptive_moments(stamps, reach)
+    free, error = point_source_flux(stamps, shapes.x, shapes.y, shapes.variance, reach)
+    error = error * np.sqrt(FREE_WIDTH_VARIANCE)
+    with np.errstate(invalid="ignore"):
+        good = (shapes.measured & (free >= SMALLEST_SIGNAL * error)).reshape(x.shape)
+    of_star = (TYPICAL_FWHM / FWHM) ** 2
+    ratios = [
+        sum(width[have] / of_star) / have.sum() if have.any() else 1.0
+        for width, have in zip(shapes.variance.reshape(x.shape), good, strict=True)
+    ]
+    variance = np.repeat(np.array(ratios) * of_star, x.shape[1])
+    expected, expected_error = point_source_flux(stamps, stamps.x, stamps.y, variance, reach)
+    everywhere = {
+        "psf_flux_{}": np.where(good.ravel(), free, expected),
+        "psf_flux_{}_error": np.where(good.ravel(), error, expected_error),
+        "half_light_radius_{}": half_light_radius(stamps, reach),
+    }
+    for radius in apertures:
+        light, uncertainty, everywhere["coverage_{}"] = aperture_flux(stamps, radius)
+        everywhere |= {f"flux_{radius:g}_{{}}": light, f"flux_{radius:g}_{{}}_error": uncertainty}
+    assert 0.2 < good.mean() < 0.8
+    for name, values in everywhere.items():
+        for number, band in enumerate("gri"):
+            np.testing.assert_array_equal(found[name.format(band)], values[number::3].astype("f4"), name)
 
 
 def test_the_size_of_a_block_does_not_matter(block):

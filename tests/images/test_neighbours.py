@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from survey_batch.images.neighbours import NEIGHBOURS, find_neighbours
+from survey_batch.images.neighbours import KERNEL, NEIGHBOURS, _smooth, find_neighbours
 from survey_batch.images.stamps import make_stamps
 from tests.images.test_photometry import NOISE, RING, pixel_gaussian
 
@@ -55,3 +55,14 @@ def test_a_neighbour_of_an_invisible_object_has_no_ratio():
     assert found["neighbours"][0] == 1
     assert found["nearest_distance"][0] == pytest.approx(10, abs=0.75)
     assert np.isnan(found["nearest_ratio"][0])
+
+
+def test_smoothing_adds_weighed_pixels_in_order_along_y_and_then_along_x():
+    image = np.random.default_rng(4).normal(size=(3, 9, 11)).astype("f4")
+    expected = image
+    for axis in (1, 2):
+        around = np.pad(expected, [(2, 2) if axis == a else (0, 0) for a in range(3)])
+        length, expected = expected.shape[axis], np.zeros_like(expected)
+        for start, weight in enumerate(KERNEL.astype("f4")):
+            expected = expected + weight * around.take(range(start, start + length), axis)
+    np.testing.assert_array_equal(_smooth(image), expected)

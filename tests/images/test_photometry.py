@@ -61,6 +61,32 @@ def test_each_object_can_have_a_radius_of_its_own():
         assert equal_bits(together[i], circle_overlap(x[i : i + 1], -x[i : i + 1], radius[i], 5)[0])
 
 
+def overlap_corner_by_corner(x, y, radius, half):
+    """The formula of `circle_overlap` for one circle, whose numbers are arrays of one."""
+
+    def under_arc(u):
+        return (u * np.sqrt(radius**2 - u**2) + radius**2 * np.arcsin(np.minimum(u / radius, 1))) / 2
+
+    def to_corner(u, v):
+        arc, size, other = np.sqrt(radius**2 - v**2), np.abs(u), np.abs(v)
+        beyond = np.minimum(under_arc(arc), under_arc(size))
+        return (other * np.minimum(arc, size) + (under_arc(size) - beyond)) * np.sign(u) * np.sign(v)
+
+    edges = (np.arange(-half, half + 2) - 0.5).astype(x.dtype)
+    u, v = (np.clip(edges - centre, -radius, radius) for centre in (x, y))
+    corners = np.array([[to_corner(right, down)[0] for right in np.split(u, len(u))] for down in np.split(v, len(v))])
+    return np.diff(np.diff(corners, axis=0), axis=1)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_circles_side_by_side_equal_the_formula_corner_by_corner(dtype):
+    x, y, radius = np.random.default_rng(6).uniform([[-1], [-1], [0.5]], [[1], [1], [5]], (3, 9)).astype(dtype)
+    x[0], y[1] = 0.5, -0.5
+    for row, share in enumerate(circle_overlap(x, y, radius, 4)):
+        one = slice(row, row + 1)
+        np.testing.assert_array_equal(share, overlap_corner_by_corner(x[one], y[one], radius[one], 4))
+
+
 def test_a_gaussian_star_loses_what_lies_outside_the_circle():
     _, x, y = blank()
     light = pixel_gaussian(x, y, 2.0)

@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.images.stamps import MEDIAN_VARIANCE, half_width, make_stamps, ring_background
+from survey_batch.images.stamps import (
+    CLIP,
+    CLIPPINGS,
+    MEDIAN_VARIANCE,
+    MIDDLE,
+    half_width,
+    make_stamps,
+    rank,
+    ring_background,
+)
 
 RING = (6.0, 9.0)
 
@@ -95,3 +104,41 @@ def test_a_smaller_stamp_is_the_middle_of_a_larger_one():
     np.testing.assert_array_equal(inner.values, stamps.values[:, margin:-margin, margin:-margin])
     assert inner.variance.shape == (2, 1, 1)
     assert stamps.around(100.0).half == stamps.half
+
+
+VALUES = st.sampled_from([-np.inf, -2.5, -1.0, 0.0, 1.0, 1.5, 3.0, np.inf, np.nan])
+
+
+@given(data=st.data(), width=st.integers(0, 20), rows=st.integers(1, 4))
+def test_a_rank_is_the_number_of_smaller_values(data, width, rows):
+    drawn = data.draw(st.lists(VALUES, min_size=width * rows, max_size=width * rows))
+    ordered = np.sort(np.array(drawn, np.float32).reshape(rows, width), axis=1)
+    chosen = np.array(data.draw(st.lists(st.integers(0, rows - 1), max_size=6)), np.intp)
+    values = np.array(data.draw(st.lists(VALUES, min_size=len(chosen), max_size=len(chosen))), np.float32)
+    found = rank(ordered, chosen, values)
+    assert found.tolist() == [int((ordered[row] < value).sum()) for row, value in zip(chosen, values, strict=True)]
+
+
+def clipped_one_by_one(pixels):
+    """Median and scatter of the pixels of one ring, clipped as often as may be, and how many are left."""
+    kept = pixels[np.isfinite(pixels)]
+    for _ in range(CLIPPINGS + 1):
+        low, median, high = np.quantile(kept.astype(np.float64), MIDDLE)
+        scatter, count = (high - low) / 2, len(kept)
+        low, high = (np.float32(median + sign * CLIP * scatter) for sign in (-1, 1))
+        kept = pixels[(pixels >= low) & (pixels <= high)]
+    return median, scatter, count
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=30)
+def test_rings_of_many_objects_are_clipped_as_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    images = noise(6, seed=seed) * rng.choice([1, 1, 40], (6, 41, 41)).astype(np.float32)
+    images[rng.random(images.shape) < 0.1] = np.nan
+    x, y = rng.uniform(-0.5, 0.5, (2, 6))
+    rows, columns = np.indices((41, 41)) - 20
+    for row, found in enumerate(zip(*ring_background(images, x, y, RING), strict=True)):
+        square = (columns - x[row]) ** 2 + (rows - y[row]) ** 2
+        expected = clipped_one_by_one(images[row][(square >= RING[0] ** 2) & (square < RING[1] ** 2)])
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -1,9 +1,10 @@
+import fsspec
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from survey_batch.planning import stored
+from survey_batch.planning import footers, stored
 from survey_batch.planning.stored import store_table
 from survey_batch.planning.stored_fields import PlannedFields
 from survey_batch.surveys.sdss.files import FieldKey
@@ -46,3 +47,13 @@ def test_fields_are_found_by_key(tmp_path):
     store_table(str(tmp_path), "frame", fields, 1)
     found = PlannedFields(str(tmp_path))
     assert [found.index(FieldKey(301, 94, 1, field)) for field in (7, 12, 8)] == [0, 1, None]
+
+
+def test_a_process_reads_the_footers_of_a_plan_in_an_object_store_once(monkeypatch):
+    output = "memory://planned-fields"
+    store_table(output, "frame", table([(1, 1, 3), (1, 1, 4)]), 1)
+    assert PlannedFields(output).index((1, 1, 4)) == 1
+    for module in (stored, footers):
+        monkeypatch.setattr(module, "opened_table", None)
+    assert PlannedFields(output).index((1, 1, 3)) == 0
+    fsspec.filesystem("memory").rm(output, recursive=True)

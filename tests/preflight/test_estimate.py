@@ -108,7 +108,7 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
     assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
     assert note.endswith(
         "choose objects that share fields, or fewer frames.bands (now 5), or cutouts.aperture_correction = false "
-        "without cutouts.ivar, which reads no more of frames than needed"
+        "without cutouts.ivar, which fetches no more of frames than needed"
     )
     assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
 
@@ -121,6 +121,25 @@ def test_frames_that_are_read_no_further_than_needed_cost_less_time_if_there_are
     sparse = [(field, "") for field in range(1, 11)]
     assert 0.5 < seconds(sparse, correction=False) / seconds(sparse, correction=True) < 0.8
     assert seconds(sparse * 30, correction=False) == seconds(sparse * 30, correction=True)
+
+
+def test_frames_that_are_fetched_no_further_than_needed_take_fewer_bytes_and_two_requests():
+    def fetching(rows, *, correction=False, **archive):
+        cutouts = {"aperture_correction": correction}
+        plan = plan_of(rows, frames={"keep": False}, cutouts=cutouts, archive={"survey": "sdss", **archive})
+        return estimate(plan).stages[0]
+
+    url, sparse = "https://example.org", [(field, "") for field in range(1, 101)]
+    whole, part = fetching(sparse, correction=True, root=url), fetching(sparse, root=url)
+    assert part.files == whole.files == 500
+    assert part.fetch_bytes == pytest.approx(0.6 * whole.fetch_bytes)
+    assert part.download_seconds == pytest.approx(2 * part.files * REQUEST_SECONDS / 8), "its bytes take less"
+    for one in (
+        fetching(sparse * 30, root=url),
+        fetching(sparse, root=url, cache="kept"),
+        fetching(sparse, root=url, pause=0.1),
+    ):
+        assert one.fetch_bytes == whole.fetch_bytes
 
 
 def test_what_nobody_has_measured_is_said_and_not_counted(monkeypatch):

@@ -20,6 +20,7 @@ from survey_batch.core.status import Status
 from survey_batch.planning.plan import make_plan
 from survey_batch.report.summary import summarize
 from survey_batch.report.terminal import render
+from survey_batch.store.marks import read_marks
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
 from tests.report.outputs import (
@@ -100,6 +101,15 @@ def test_final_counts_are_the_worst_of_all_stages(tmp_path):
     status[5:7] = Status.UNREADABLE, Status.PARTIAL
     make_spectra(job, status=status)
     assert summarize(job.output).counts == {"ok": 22, "partial": 1, "unreadable": 1}
+
+
+def test_the_statuses_of_each_stage_are_read_once(tmp_path, monkeypatch):
+    job, read = spectra_job(tmp_path), []
+    make_spectra(job, shards=2)
+    make_predictions(job)
+    monkeypatch.setattr("survey_batch.report.summary.read_marks", lambda *of: read.append(of[1]) or read_marks(*of))
+    assert summarize(job.output).counts == {"pending": 8, "ok": 16}
+    assert sorted(read) == ["predictions", "spectra"]
 
 
 def test_rate_is_that_of_the_accounts_where_the_newest_log_tells_of_no_work(tmp_path):

@@ -8,7 +8,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.simulate.tiles import OVERLAP, simulate_tiles
+from survey_batch.simulate.tiles import BAD_COLUMN, FULL, NOISE, OVERLAP, SATURATED, simulate_tiles
 
 
 def rows_of(path):
@@ -39,6 +39,27 @@ def test_neighbouring_tiles_overlap_and_the_same_arguments_make_the_same_pixels(
         np.testing.assert_allclose(WCS(file[1].header).all_world2pix(*there, 0), [0, 30], atol=0.01)
     with fits.open(tmp_path / "b" / first / f"image-{first}-g.fits.fz") as file:
         np.testing.assert_array_equal(file[1].data, pixels)
+
+
+def test_noise_and_masks_lie_beside_the_images(tmp_path):
+    catalog = simulate_tiles(tmp_path, objects=30, fields=1, bands="gr", shape=(200, 240))
+    brick = rows_of(catalog)[0]["brick"]
+
+    def read(name):
+        with fits.open(tmp_path / brick / f"{name}.fits.fz") as file:
+            return file[1].data
+
+    images = np.stack([read(f"image-{brick}-{band}") for band in "gr"])
+    ivar, mask = read(f"invvar-{brick}-r"), read(f"maskbits-{brick}")
+    bad = mask & 1 << BAD_COLUMN != 0
+    assert bad.sum() == 200
+    assert bad.any(axis=0).sum() == 1
+    assert (ivar[bad] == 0).all()
+    dark = (np.abs(images[1]) < 3 * NOISE) & ~bad
+    assert ivar[dark].mean() == pytest.approx(1 / images[1][dark].var(), rel=0.1)
+    full = mask & 1 << SATURATED != 0
+    assert full.any()
+    assert abs(images.max(axis=0)[full].min() - FULL) < 0.1 * FULL
 
 
 @pytest.mark.parametrize("wrong", [{"objects": -1}, {"fields": 0}, {"bands": ""}, {"shape": (10, 100)}])

@@ -117,8 +117,60 @@ def colours(wavelength, flux, ivar, mask, redshift):
     return values, np.stack([2.5 / np.log(10) * np.hypot(blue, red) for (_, blue), (_, red) in pairs], axis=1)
 
 
+def medians(values, width):
+    """Medians of blocks of so many pixels, (object, block); NaN where less than half of a block is good."""
+    blocks = values[:, : values.shape[1] // width * width].reshape(len(values), -1, width)
+    count = np.isfinite(blocks).sum(axis=2)
+    index = np.maximum(np.rint((count - 1) / 2), 0).astype(int)[..., None]
+    return np.where(2 * count >= width, np.take_along_axis(np.sort(blocks, axis=2), index, axis=2)[..., 0], np.nan)
+
+
+def fit(polynomials, points, kept):
+    """Coefficients of the fit to each row's kept points, all of them anew."""
+    weight, degree = kept.astype(np.float64), np.arange(polynomials.shape[1])
+    products = np.stack([(one * polynomials.T) for one in polynomials.T]).reshape(-1, len(polynomials))
+    normal = np.einsum("nb,kb->nk", weight, products).reshape(-1, degree.size, degree.size)
+    moment = np.einsum("nb,pb->np", weight * points, polynomials.T.copy())
+    ridge = np.where(degree < 2, 1e-9, normalize.STIFFNESS * degree**2)
+    return np.linalg.solve(normal + np.diag(ridge), moment[..., None])[..., 0]
+
+
+def polynomials_at(pixel, count):
+    return np.polynomial.legendre.legvander(2 * (pixel + 0.5) / count - 1, normalize.CONTINUUM_DEGREE)
+
+
+def continuum(values, block=normalize.CONTINUUM_BLOCK):
+    """The continuum, every row fitted in every round."""
+    count = values.shape[1]
+    width = max(min(block, count // normalize.CONTINUUM_POINTS), 1)
+    points = medians(values, width)
+    usable = np.isfinite(points)
+    number = usable.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.nansum(points, axis=1, keepdims=True) / number
+        scale = np.where(mean > 0, mean, np.nan)
+        usable &= np.isfinite(points / scale)
+        points = np.where(usable, points / scale, 0)
+    basis = polynomials_at((np.arange(points.shape[1]) + 0.5) * width - 0.5, count)
+    kept, number = usable, usable.sum(axis=1, keepdims=True)
+    coefficients = fit(basis, points, kept)
+    for _ in range(normalize.CONTINUUM_ROUNDS):
+        residual = points - np.einsum("np,pb->nb", coefficients, basis.T.copy())
+        fitted = np.maximum(kept.sum(axis=1, keepdims=True), 1)
+        scatter = np.sqrt(np.sum(residual**2 * kept, axis=1, keepdims=True) / fitted)
+        scatter = np.maximum(scatter, normalize.SMALLEST_SCATTER)
+        low, high = -normalize.CLIP_BELOW * scatter, normalize.CLIP_ABOVE * scatter
+        inside = usable & (residual >= low) & (residual <= high)
+        fewest = np.maximum(basis.shape[1] + 1, number // 4)
+        kept = np.where(inside.sum(axis=1, keepdims=True) >= fewest, inside, kept)
+        coefficients = fit(basis, points, kept)
+    coefficients = np.where(number > basis.shape[1], coefficients, np.nan)
+    curve = np.einsum("np,pw->nw", coefficients, polynomials_at(np.arange(count), count).T.copy())
+    return np.maximum(curve, normalize.CONTINUUM_FLOOR) * scale
+
+
 def over_continuum(flux, ivar, mask):
     """Flux over the continuum, all in float64 up to the end."""
-    values = normalize.good_flux(flux, ivar, mask)
+    values = np.where((mask == 0) & (ivar > 0) & np.isfinite(flux), flux, np.nan).astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return (values / normalize.continuum(values)).astype(np.float32)
+        return (values / continuum(values)).astype(np.float32)

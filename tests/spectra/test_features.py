@@ -7,10 +7,10 @@ from astropy import units as u
 
 from survey_batch.config.job import SpectralFeaturesSection
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.features import feature_names, features_of, prepare, spectral_features
+from survey_batch.spectra.features import PORTION, feature_names, features_of, prepare, spectral_features
 from survey_batch.spectra.grid import log_grid, to_grid
 from survey_batch.spectra.line_list import BANDS, LINES, RATIOS
-from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments
+from survey_batch.spectra.pca import PCA, Moments
 from survey_batch.surveys.lamost.files import read_spectrum
 
 GRID = log_grid(4800, 5300)
@@ -121,10 +121,10 @@ def test_every_feature_says_what_it_is():
 
 
 def test_more_objects_than_are_measured_at_once_are_measured_alike():
-    *arrays, redshift = batch(ROWS_AT_ONCE + 3)
+    *arrays, redshift = batch(PORTION + 3)
     chosen = section(blocks=0, components=0)
     whole = spectral_features(GRID, *arrays, redshift, chosen, None)
-    last = slice(ROWS_AT_ONCE - 1, None)
+    last = slice(PORTION - 1, None)
     np.testing.assert_array_equal(
         whole[last], spectral_features(GRID, *(a[last] for a in arrays), redshift[last], chosen, None)
     )

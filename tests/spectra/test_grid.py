@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.pixel_mask import mask_attributes
 from survey_batch.spectra.grid import (
     BAD_IVAR,
+    MASK_BITS,
     NO_DATA,
     ZERO_FLUX,
     Spectrum,
@@ -17,7 +19,6 @@ from survey_batch.spectra.grid import (
     flag,
     log_grid,
     log_linear_start,
-    mask_attributes,
     rebin,
     to_grid,
 )
@@ -186,7 +187,7 @@ def test_flags_are_those_of_each_reason_by_itself(pixels):
 
 
 def test_mask_attributes_name_every_bit_once():
-    attributes = mask_attributes({"bad_pixel": 1, "no_sky": 1 << 2})
+    attributes = mask_attributes({"bad_pixel": 1, "no_sky": 1 << 2, **MASK_BITS})
     bits = attributes["flag_masks"]
     assert len(bits) == len(set(bits)) == len(str(attributes["flag_meanings"]).split())
     assert all(bit.bit_count() == 1 for bit in bits)

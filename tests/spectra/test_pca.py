@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA as REFERENCE
 from sklearn.decomposition import IncrementalPCA
 
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments
+from survey_batch.spectra.pca import PCA, ROWS_AT_ONCE, Moments, _largest
 
 ROWS = np.random.default_rng(2).normal(1, 1, (90, 30)) @ np.diag(np.linspace(3, 0.1, 30))
 
@@ -179,6 +179,30 @@ def test_components_beyond_the_rows_are_zero():
     assert (pca.variance[:3] > 0).all()
     assert not pca.components[3:].any()
     assert not pca.transform(ROWS)[:, 3:].any()
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_components_of_few_spectra_are_all_their_directions(count):
+    rows = np.random.default_rng(5).normal(size=(count, 1200)).cumsum(axis=1)
+    pca = PCA.fit(Moments.of(rows), 20)
+    _, scale, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    few = count - 1
+    np.testing.assert_allclose(pca.variance[:few], scale[:few] ** 2 / few, rtol=1e-9)
+    turn = np.abs(np.sum(pca.components[:few] * directions[:few], axis=1))
+    np.testing.assert_allclose(turn, 1, atol=1e-9)
+    assert not pca.variance[few:].any()
+    assert not pca.components[few:].any()
+    np.testing.assert_allclose(pca.ratio.sum(), 1, rtol=1e-9)
+
+
+def test_the_search_for_components_ends_with_the_directions_that_spectra_have(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "survey_batch.spectra.pca._largest", lambda matrix, few: asked.append(few) or _largest(matrix, few)
+    )
+    for count in (4, 30):
+        PCA.fit(Moments.of(np.random.default_rng(5).normal(size=(count, 60))), 20)
+    assert asked == [3, 20]
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from survey_batch.spectra.grid import STEP, log_grid
-from survey_batch.spectra.windows import MARGIN, CleanSpectra, Windows, reach_of, share_of_pixels
+from survey_batch.spectra.spans import Windows, reach_of
+from survey_batch.spectra.windows import MARGIN, CleanSpectra, share_of_pixels
 
 WAVELENGTH = log_grid(4000.0, 4400.0)
 

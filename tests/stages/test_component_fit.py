@@ -6,6 +6,8 @@ from functools import reduce
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from survey_batch.core.status import Status
 from survey_batch.lazy.functions import principal_components
@@ -13,10 +15,12 @@ from survey_batch.lazy.products import open_product
 from survey_batch.planning.plan import make_plan
 from survey_batch.preflight.provenance import provenance_of
 from survey_batch.spectra.pca import PCA, Moments
-from survey_batch.stages import base, component_fit, make_stage, spectral_features
-from survey_batch.stages.component_fit import draw_sample
+from survey_batch.stages import base, component_fit, make_stage
+from survey_batch.stages.component_fit import FEW_CHUNKS, _runs, draw_sample
+from survey_batch.store import schema
 from survey_batch.store.products import read_rows
 from tests.jobs import lamost_job
+from tests.stages import test_spectral_features as of_stage
 from tests.stages.test_spectral_features import OBJECTS, RANGE, SHARD, prepared, stored_spectra
 
 NAMES = np.array([f"object {number}" for number in range(50)], object)
@@ -112,7 +116,7 @@ def test_spectra_of_shards_without_a_chosen_object_are_not_read(tmp_path, monkey
     stage, plan = job_of(stage, 4, tmp_path)
     sample, read = stage.fit_sample(plan), []
     noting = lambda *asked: read.append(asked) or read_rows(*asked)  # noqa: E731
-    monkeypatch.setattr(spectral_features, "read_rows", noting)
+    monkeypatch.setattr(component_fit, "read_rows", noting)
     stage.fit(shards, sample)
     holding = [shard for shard in shards if sample.holds(plan.objects["object_id"].to_numpy()[shard.rows]).any()]
     assert [asked[2] for asked in read if "flux" in asked[3]] == [shard.rows for shard in holding]
@@ -132,3 +136,31 @@ def test_a_notebook_fits_to_the_same_spectra_with_the_same_bits(tmp_path, monkey
     lazy = principal_components(spectra, 3, blocks=5, sample=size)
     for name in ("pca_mean", "pca_components", "pca_variance"):
         np.testing.assert_array_equal(lazy[name].values, fitted[name][1])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(1, 70))
+def test_rows_to_read_are_whole_chunks_that_hold_all_that_are_chosen_and_no_other(chosen, chunk):
+    chosen = np.array(chosen)
+    read = np.zeros(len(chosen), bool)
+    for run in _runs(chosen, chunk):
+        assert not read[run].any()
+        read[run] = True
+    held = np.repeat(np.logical_or.reduceat(chosen, range(0, len(chosen), chunk)), chunk)[: len(chosen)]
+    np.testing.assert_array_equal(read, held if held.mean() <= FEW_CHUNKS else np.ones_like(held))
+
+
+@pytest.mark.bits
+def test_of_few_spectra_of_a_shard_their_chunks_alone_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "INNER_CHUNK_BYTES", 2000)  # of flux, one spectrum
+    monkeypatch.setattr(of_stage, "SHARD", OBJECTS)
+    stage, shards = stored_spectra(tmp_path, np.full(OBJECTS, ""))
+    stage, plan = job_of(stage, 5, tmp_path, OBJECTS)
+    sample, read = stage.fit_sample(plan), []
+    noting = lambda *asked: read.append(asked) or read_rows(*asked)  # noqa: E731
+    monkeypatch.setattr(component_fit, "read_rows", noting)
+    fitted = stage.fit(shards, sample)
+    rows = [asked[2] for asked in read if "flux" in asked[3]]
+    chosen = sample.holds(plan.objects["object_id"].to_numpy())
+    assert sum(one.stop - one.start for one in rows) == chosen.sum() == 5
+    expected = PCA.fit(Moments.of(prepared(stage, chosen)), 3)
+    np.testing.assert_array_equal(fitted["pca_components"][1], expected.components)

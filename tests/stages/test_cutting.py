@@ -45,7 +45,7 @@ class Source:
     def __init__(self, frames):
         self.frames = frames
 
-    def load(self, key, reach):
+    def load(self, key, reach, objects=1):
         missing = NotFoundError("no such file")
         return {band: self.frames.get((key[-1], band), missing) for band in "gr"}
 
@@ -219,9 +219,9 @@ def test_for_an_object_that_is_not_there_no_other_field_is_asked_for(position, s
     asked = []
 
     class Asked(Source):
-        def load(self, key, reach):
+        def load(self, key, reach, objects=1):
             asked.append(key[-1])
-            return super().load(key, reach)
+            return super().load(key, reach, objects)
 
     assert cut_one(Asked(both(11)), position, size=size).status.tolist() == [Status.OUTSIDE]
     assert asked == [11]
@@ -327,8 +327,8 @@ class Tops(Source):
         super().__init__(frames)
         self.rows = {}
 
-    def load(self, key, reach):
-        bands = super().load(key, reach)
+    def load(self, key, reach, objects=1):
+        bands = super().load(key, reach, objects)
         return {
             band: self._top(key[-1], one, reach) if one.__class__ is FrameInMemory else one
             for band, one in bands.items()

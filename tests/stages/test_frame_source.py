@@ -1,30 +1,26 @@
-"""Frames from the archive and from the product are the same frames, and those that are missing say why."""
+"""Frames straight from the archive: each is read once, no further than needed, and those that are missing say why."""
 
 import bz2
 import re
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from survey_batch.config.job import Job
-from survey_batch.core.errors import NotFoundError, ObjectError, ReaderError, TransientError, UnreadableError
+from survey_batch.core.errors import NotFoundError, ReaderError, TransientError, UnreadableError
 from survey_batch.core.status import Status
-from survey_batch.images.aperture_correction import ApertureCorrection
 from survey_batch.images.frame import Frame, FrameGrid, FrameTop, FrameWcs, Sky
-from survey_batch.planning.stored import store_table
-from survey_batch.stages import frame_source, frame_view
+from survey_batch.stages import frame_view
 from survey_batch.stages.frame_source import (
-    CORRECTION_VARIABLES,
+    FEW,
     FIELDS_IN_MEMORY,
-    SKY_VARIABLES,
     ArchiveFrames,
-    StoredFrames,
 )
 from survey_batch.stages.frame_view import FrameInMemory, FrameTopInMemory
-from survey_batch.store.products import create_product, write_shard
-from survey_batch.store.schema import Schema, Shard, Variable
+from survey_batch.surveys.sdss.reader import SdssFrames
+from tests.jobs import archive_section
+from tests.servers import http_server
 
 ROWS, COLUMNS = 6, 8
 
@@ -45,7 +41,7 @@ def frame(number, sky=True):
 class Reader:
     """A reader of files that hold the number of their field."""
 
-    fits, ceiling, corrects = False, 1000, True
+    fits, ceiling, corrects, stitches, reads_tops = False, 1000, True, False, True
     grid = FrameGrid(ROWS, COLUMNS, overlap=1)
 
     def __init__(self):
@@ -56,6 +52,9 @@ class Reader:
 
     def other_paths(self, field, band, *, remote):
         return (f"{field[-1]}-{band}.bz2",)
+
+    def beside(self, field, band, *, sky):
+        return ()
 
     def read(self, raw, field, band, *, sky):
         self.asked.append((field[-1], band))
@@ -158,74 +157,6 @@ def test_a_frame_that_was_read_without_its_sky_has_none():
         FrameInMemory(frame(1, sky=False)).sky()
 
 
-STATUSES = {1: (Status.OK, Status.OK), 3: (Status.OK, Status.NOT_FOUND), 4: (Status.UNREADABLE, Status.FAILED)}
-
-
-@pytest.fixture
-def stored(source, tmp_path):
-    """The same frames as a product of fields 1, 3 and 4; the others are in the archive alone."""
-    plane = ("frame", "band")
-    variables = (
-        Variable("image", (*plane, "y", "x"), "f4"),
-        Variable("calibration", (*plane, "x"), "f4"),
-        Variable("crval", (*plane, "axis"), "f8"),
-        Variable("crpix", (*plane, "axis"), "f8"),
-        Variable("cd", (*plane, "axis", "world"), "f8"),
-        Variable("sky", (*plane, "sky_y", "sky_x"), "f4"),
-        Variable("sky_column", (*plane, "x"), "f4"),
-        Variable("sky_row", (*plane, "y"), "f4"),
-        Variable("mjd_tai", plane, "f8"),
-        *(Variable(name, plane, "f4") for name in CORRECTION_VARIABLES.values()),
-    )
-    sizes = {"frame": 3, "band": 2, "y": ROWS, "x": COLUMNS, "axis": 2, "world": 2, "sky_y": 2, "sky_x": 2}
-    output = str(tmp_path / "out")
-    create_product(output, Schema("frames", "frame", sizes, 1, variables, status_dims=plane), {"provenance": {}})
-    for place, (number, status) in enumerate(STATUSES.items()):
-        one = frame(number)
-        values = {"image": one.image, "calibration": one.calibration, **vars(one.wcs)}
-        values |= {name: getattr(one.sky, part) for part, name in SKY_VARIABLES.items()}
-        values["mjd_tai"] = one.mjd_tai
-        values |= {name: np.float32(number + 0.5) for name in CORRECTION_VARIABLES.values()}
-        data = {name: np.stack([value, value])[np.newaxis] for name, value in values.items()}
-        write_shard(output, "frames", Shard("frame", place, place, place + 1), data, np.array([status], np.uint8))
-    store_table(output, "frame", pa.table({"field": list(STATUSES)}), 1)
-    return StoredFrames(output, source)
-
-
-def test_what_the_product_says_of_a_field_is_read_once_and_its_pixels_when_asked_for(stored, monkeypatch):
-    read, fields = frame_source.read_rows, []
-    monkeypatch.setattr(frame_source, "read_rows", lambda *given: fields.append(given[2]) or read(*given))
-    first = [stored.load((number,), ALL) for number in STATUSES]
-    assert [stored.load((number,), ALL) for number in STATUSES] == first
-    assert len(fields) == len(STATUSES)
-    assert {type(one) for bands in first for one in bands.values()} > {frame_source.StoredFrame}
-
-
-def test_a_stored_frame_is_the_archive_s(stored, source):
-    here, there = stored.load((1,), ALL)["r"], source.load((1,), ALL)["r"]
-    rows, columns = slice(1, 4), slice(2, 8)
-    np.testing.assert_array_equal(here.pixels(rows, columns), there.pixels(rows, columns))
-    np.testing.assert_array_equal(here.calibration(), there.calibration())
-    for part in ("crval", "crpix", "cd"):
-        np.testing.assert_array_equal(getattr(here.wcs, part), getattr(there.wcs, part))
-    for part in SKY_VARIABLES:
-        np.testing.assert_array_equal(getattr(here.sky(), part), getattr(there.sky(), part))
-    assert here.mjd_tai == there.mjd_tai == 51465.3
-    assert here.correction == ApertureCorrection(1.5, 1.5, 1.5, 1.5)
-
-
-def test_a_stored_frame_that_is_missing_says_so_with_its_address(stored):
-    gone = stored.load((3,), ALL)["r"]
-    assert type(gone) is NotFoundError
-    assert str(gone) == f"{stored.url((3,), 'r')} is not_found in frames.zarr"
-    assert [type(one) for one in stored.load((4,), ALL).values()] == [UnreadableError, ObjectError]
-
-
-def test_a_field_that_the_product_lacks_comes_from_the_archive(stored, source):
-    assert type(stored.load((5,), ALL)["g"]) is FrameInMemory
-    assert sorted(source.reader.asked) == [(5, "g"), (5, "r")]
-
-
 @pytest.fixture
 def tops(source, monkeypatch):
     """The same archive, read no further than needed; the reader notes how many rows it read of which band."""
@@ -254,13 +185,13 @@ def test_only_the_rows_asked_for_are_read_and_more_only_where_there_are_too_few(
 
 def test_more_rows_are_read_from_the_file_that_is_there(tops, monkeypatch):
     tops.load((1,), lambda _: 2)
-    monkeypatch.setattr(tops.archive, "read", lambda *_: pytest.fail("fetched again"))
+    monkeypatch.setattr(tops.archive, "read_part", lambda *_, **__: pytest.fail("fetched again"))
     assert len(tops.load((1,), ALL)["g"].frame.image) == ROWS
 
 
 def test_a_file_that_is_damaged_further_down_is_fetched_once_more(tops, monkeypatch):
     tops.load((1,), lambda _: 2)
-    monkeypatch.setattr(tops.archive, "read", lambda *_: "fetched again")
+    monkeypatch.setattr(tops.archive, "read_part", lambda *_, **__: "fetched again")
 
     def damaged(*_):
         raise UnreadableError("damaged")
@@ -282,3 +213,43 @@ def test_a_band_that_is_missing_is_not_asked_for_again(tops):
     tops.read.clear()
     tops.load((3,), ALL)
     assert tops.read == [("g", ROWS)]
+
+
+def test_the_first_rows_of_a_real_frame_come_alone_and_the_others_when_they_are_asked_for(real_data):
+    field, band, root = (301, 1043, 5, 25), "r", real_data / "sdss"
+    expected = ArchiveFrames(sdss(root), band, sky=False).load(field, ALL)[band].frame.image
+    with http_server(root, parts=True) as server:
+        source = ArchiveFrames(sdss(server.url), band, sky=False, whole=False)
+        size = (root / source.reader.path(field, band)).stat().st_size
+        few = source.load(field, lambda _: 400)[band].frame.image
+        assert server.sent < 0.4 * size
+        np.testing.assert_array_equal(few, expected[:400])
+        all_rows = source.load(field, lambda _: len(expected))[band].frame.image
+        np.testing.assert_array_equal(all_rows, expected)
+        assert server.sent <= size, "nothing came twice"
+        ArchiveFrames(sdss(server.url), band, sky=False, whole=False).load(field, lambda _: 400, FEW + 1)
+    assert sorted(server.requests.values()) == [4]
+
+
+def sdss(root):
+    """What stages know of an archive of SDSS."""
+    section = archive_section("sdss", root=str(root))
+    return SimpleNamespace(archive=section, images=lambda: SdssFrames(section))
+
+
+def test_bands_are_decoded_while_more_of_another_one_comes(tops, monkeypatch):
+    free = []
+
+    class File:
+        raw = b"SIMPLE  ="
+
+        def more(self, _):
+            free.append(tops._decoding.acquire(blocking=False))
+            tops._decoding.release()
+            return b""
+
+    monkeypatch.setattr(tops.reader, "read_top", lambda file, *_: file.upto(10))
+    with pytest.raises(TypeError):  # what it returns is no FrameTop
+        tops._top(File(), (1,), "g", ALL)
+    assert free == [True]
+    assert not tops._decoding.locked()

@@ -11,7 +11,7 @@ GONE, BROKEN, AWAY = NotFoundError("no such file"), UnreadableError("cut short")
 
 
 def lack(band, error, field=11):
-    return MissingFrame((301, 94, 1, field), band, error)
+    return MissingFrame((301, 94, 1, field), band, error, f"field {field}")
 
 
 def judged(errors=(), beyond=(), coverage=(1.0, 1.0), on_frame=True):

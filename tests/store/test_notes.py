@@ -9,8 +9,16 @@ from fsspec.implementations.memory import MemoryFileSystem
 from survey_batch.core.paths import join, remove, write_bytes
 from survey_batch.core.status import Status
 from survey_batch.store import notes
-from survey_batch.store.notes import collect_problems, note_paths, note_problems, problems_of, problems_path, read_notes
-from survey_batch.store.problems import ALL, Problem, read_problems
+from survey_batch.store.notes import (
+    collect_problems,
+    damaged_notes,
+    note_paths,
+    note_problems,
+    problems_of,
+    problems_path,
+    read_notes,
+)
+from survey_batch.store.problems import ALL, PROBLEM_SCHEMA, Problem, read_problems
 from survey_batch.store.schema import cut_into_shards
 from survey_batch.store.small_files import opened_table
 
@@ -74,6 +82,21 @@ def test_notes_in_an_object_store_are_asked_for_together(monkeypatch):
     monkeypatch.setattr(MemoryFileSystem, "cat_ranges", cat_ranges)
     assert sum(table.num_rows for table in read_notes(note_paths(output))) == 3
     assert asked == [3]
+    write_bytes(problems_path(output, "spectra", SHARDS[1]), b"PAR1")
+    assert [error.path for error in damaged_notes(note_paths(output))] == [problems_path(output, "spectra", SHARDS[1])]
+    assert asked == [3, 3]
+
+
+def test_notes_of_which_nothing_stays_are_not_read_before_they_are_written_again(output, monkeypatch):
+    read = []
+    monkeypatch.setattr(notes, "read_note", lambda *given: read.append(given) or PROBLEM_SCHEMA.empty_table())
+    problem = Problem(1, Status.FAILED, "why", "-")
+    note_problems(output, "spectra", SHARDS[0], np.ones(4, bool), [problem], ["c"])
+    assert not read
+    assert problems_of(output, "spectra", SHARDS[:1])["row"].to_pylist() == [1]
+    note_problems(output, "spectra", SHARDS[0], np.ones(4, bool), [], [])  # there may be a note that is no longer true
+    note_problems(output, "spectra", SHARDS[0], np.arange(4) > 1, [problem], ["c"])
+    assert len(read) == 2
 
 
 def test_a_store_that_fails_is_no_output_without_problems(monkeypatch):

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from survey_batch.core.status import Status
 from survey_batch.report.reading import problems_so_far
 from survey_batch.store import problems
 from survey_batch.store.notes import collect_problems
-from survey_batch.store.problems import PROBLEM_SCHEMA, SHOWN, count_reasons, pattern_of, read_problems
+from survey_batch.store.problems import PROBLEM_SCHEMA, SHOWN, Problem, count_reasons, pattern_of, read_problems
 
 
 def notes(*messages):
@@ -90,3 +91,10 @@ def test_what_is_shown_of_problems_is_read_from_the_file(tmp_path):
     table = notes("first", "second", "third")
     pq.write_table(table, tmp_path / "problems.parquet", row_group_size=2)
     assert read_problems(str(tmp_path)).equals(table.select(SHOWN))
+
+
+def test_a_problem_of_another_row_says_the_same():
+    problem = Problem(1, Status.PARTIAL, "password=abc123", "a source", "a traceback")
+    moved = problem.at(7)
+    assert moved == Problem(7, Status.PARTIAL, "password=abc123", "a source", "a traceback")
+    assert problem.row == 1

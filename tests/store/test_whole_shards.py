@@ -1,4 +1,4 @@
-"""Shards are written whole, without what is there being read, and with the same bytes as Zarr itself writes."""
+"""Shards are written whole, around Zarr's threads, with the same bytes as Zarr's own."""
 
 from collections import Counter
 from itertools import count

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy.spatial import cKDTree
 
 from survey_batch.catalog.match.partners import Partners, best_of
 from survey_batch.core.arrays import F4, F8, I8, Index
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sorting import Sorter, in_batches
 from survey_batch.core.sphere import chord, unit_vectors
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 ZONE_DEGREES = 0.25
 ZONES = round(180 / ZONE_DEGREES)
@@ -166,26 +169,28 @@ def _search(
     partners.chance = (partners.chance or 0.0) + _by_chance(mine, tree, limit, reach)
 
 
-def _block(points: F8, tree: cKDTree, limit: float) -> int:
+def _block(points: F8, tree: "cKDTree", limit: float) -> int:
     """Choose how many rows are searched in one go."""
     some = points[:: -(-len(points) // COUNTED)]
     most = int(tree.query_ball_point(some, limit, return_length=True).max())
     return max(1, min(BLOCK, PAIRS // max(most, 1)))
 
 
-def _tree(points: F8) -> cKDTree:
+def _tree(points: F8) -> "cKDTree":
     """Build a tree quickly; to balance it costs more than it gains here."""
+    from scipy.spatial import cKDTree  # few jobs match, and each would wait half a second for it
+
     return cKDTree(points, balanced_tree=False, compact_nodes=False)
 
 
-def _tell_nearest(lone: Index, mine: _Found, points: F8, tree: cKDTree, reach: float, partners: Partners) -> None:
+def _tell_nearest(lone: Index, mine: _Found, points: F8, tree: "cKDTree", reach: float, partners: Partners) -> None:
     """Note how far the nearest row is from rows without a partner, if it is not far."""
     distance, _ = tree.query(points[lone], distance_upper_bound=chord(reach))
     near = np.isfinite(distance)
     partners.apart[mine.row[lone[near]]] = np.degrees(2 * np.arcsin(distance[near] / 2)) * 3600
 
 
-def _by_chance(mine: _Found, tree: cKDTree, limit: float, reach: float) -> float:
+def _by_chance(mine: _Found, tree: "cKDTree", limit: float, reach: float) -> float:
     """Count rows that would have a partner if they lay elsewhere: some distance to the east."""
     sample = slice(None, None, -(-len(mine.row) // SAMPLE))
     ra, dec = mine.ra[sample], mine.dec[sample]

@@ -40,8 +40,9 @@ class CutoutsSection(Section):
     """Whether the inverse variance of each pixel is stored with the flux; it takes the same space."""
     aperture_correction: bool = True
     """Whether the aperture correction and seeing of each object's frames are measured, from all stars on them; stage
-    `features` needs them. False, with `frames.keep = false` and no `ivar`: each frame is decompressed only as far as
-    the last row that a cutout needs, which saves a third of the time where each field holds one object."""
+    `features` needs them. False, with `frames.keep = false` and no `ivar`: each frame is fetched and decompressed only
+    as far as the last row that a cutout needs, which saves a third of the time, and nearly half of the bytes, where
+    each field holds one object. With `archive.cache` or `archive.pause`, files are fetched whole."""
     keep: bool = True
     """False: handed on to the next stages and not stored."""
 

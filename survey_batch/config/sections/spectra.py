@@ -51,7 +51,7 @@ class SpectralFeaturesSection(Section):
     """Wavelength blocks with mean, scatter, minimum and maximum; 0 is none."""
     components: Annotated[int, Field(ge=0)] = 20
     """Principal components, fitted only on the training split; 0 is none."""
-    sample: Annotated[int, Field(ge=0)] = 20_000
+    sample: Annotated[int, Field(ge=0)] = 5_000
     """Spectra that the components are fitted to, of a catalogue with more: always the same ones, whatever the order of
     the rows. 0 is all."""
     basis: Annotated[str | None, Field(examples=["runs/lamost-types"])] = None

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from survey_batch.catalog.detected import object_catalog
 from survey_batch.catalog.hats import HATS_FILES
-from survey_batch.cluster.base import Say
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import exists, join, make_where_asked, same_or_within, write_where_asked
@@ -20,6 +20,9 @@ from survey_batch.results.export.joined import Joined, join_results
 from survey_batch.results.export.parquet_table import write_parquet
 from survey_batch.results.export.text import with_types
 from survey_batch.results.export.votable import write_votable
+
+if TYPE_CHECKING:
+    from survey_batch.cluster.base import Say  # which imports Dask
 
 __all__ = ["export_catalog", "export_table", "with_types"]
 
@@ -61,7 +64,7 @@ def export_table(job: Job, with_: Sequence[str] = ()) -> pa.Table:
 
 
 def export_catalog(
-    job: Job, path: str | None = None, say: Say = lambda _: None, with_: Sequence[str] = ()
+    job: Job, path: str | None = None, say: "Say" = lambda _: None, with_: Sequence[str] = ()
 ) -> tuple[str, int]:
     """Write the input catalogue with each row's final status and results.
 

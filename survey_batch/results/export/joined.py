@@ -11,9 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from survey_batch.catalog.detected import object_catalog
+from survey_batch.catalog.gather import room
 from survey_batch.catalog.match.join import APART
 from survey_batch.catalog.opening import Opened, open_catalog
+from survey_batch.catalog.rows import count_up, spans
 from survey_batch.config.job import Job
+from survey_batch.core.cores import on_cores
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
@@ -92,8 +95,9 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
         sorter = _sorted(results, matched.plan_rows, Path(folder) / "results")
 
         def batches() -> Iterator[pa.Table]:
-            for number, part in enumerate(catalog.batches()):
-                yield pa.table([*part.columns, *sorter.bucket(number).columns], schema=schema)
+            buckets = on_cores(sorter.bucket, range(-(-len(matched.rows) // BATCH_ROWS)))
+            for part, found in zip(catalog.batches(), buckets, strict=True):
+                yield pa.table([*part.columns, *found.columns], schema=schema)
 
         yield Joined(schema, len(matched.rows), batches, changes)
 
@@ -101,8 +105,10 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
 def _sorted(results: Results, plan_rows: Array, folder: Path) -> Sorter:
     """Bring results from the order of the plan into that of the catalogue, one bucket for each batch."""
     sorter = Sorter(folder, -(-len(plan_rows) // BATCH_ROWS))
-    wanted = np.full(results.rows, -1, np.int32)
-    wanted[plan_rows] = np.arange(len(plan_rows), dtype=np.int32)
+    wanted = room(results.rows, np.int32)
+    wanted[:] = -1
+    for part in spans(len(plan_rows)):
+        wanted[plan_rows[part]] = count_up(part, wanted.dtype)
     row_bytes = sum(field.type.bit_width / 8 if field.type != pa.string() else 24 for field in results.fields)
     block = max(1, int(BLOCK_BYTES / row_bytes) // BATCH_ROWS) * BATCH_ROWS
     for first in range(0, results.rows, block):

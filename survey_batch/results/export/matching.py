@@ -11,23 +11,28 @@ import pyarrow.compute as pc
 
 from survey_batch.catalog import read_catalog
 from survey_batch.catalog.batches import Batch, read_batches
+from survey_batch.catalog.gather import room
 from survey_batch.catalog.identifiers import read_ids
 from survey_batch.catalog.naming import no_object
 from survey_batch.catalog.opening import Opened
 from survey_batch.catalog.read import CHOSEN, how_chosen
+from survey_batch.catalog.rows import inverse_of, order_by, taken
 from survey_batch.config.job import CatalogSection, Job
 from survey_batch.core.arrays import Flags
+from survey_batch.core.cores import do_on_cores, on_cores
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.sky import separation_arcsec
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches
 from survey_batch.core.wording import counted
-from survey_batch.planning.stored import read_plan_part, to_numpy
+from survey_batch.planning.stored import planned_rows, read_plan_part, to_numpy
 from survey_batch.store.schema import Array
 
 MOVED_ARCSEC = 1.0
 """Less than the width of a star's image; more than rounding in any catalogue."""
 SLICE_ROWS = 1 << 18
 """Objects whose positions are compared at a time."""
+SORTED_ROWS = 1 << 20
+"""Planned objects read and sorted into buckets at a time: each bucket is read from a file for each such part."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def _as_planned(job: Job, section: CatalogSection, opened: Opened) -> Matched | 
     """
     rows, plan_rows, place, chosen_as = _order(job.output)
     every = section.duplicates is None and section.sample is None
-    names = ["object_id"] if "object_id" in opened.names else [column.name for column in job.survey.key]
+    names = ["object_id"] if "object_id" in opened.names else [column.name for column in job.survey.key_of(job.archive)]
     in_file = compared = 0
 
     def read() -> Iterator[pa.Table]:
@@ -82,11 +87,12 @@ def _as_planned(job: Job, section: CatalogSection, opened: Opened) -> Matched | 
 
     with TemporaryDirectory(prefix="survey-batch-export-") as folder:
         planned = _in_order_of(place, names, job.output, Path(folder) / "plan")
-        for number, table in enumerate(in_batches(read(), BATCH_ROWS)):
+        buckets = on_cores(planned.bucket, range(-(-rows.size // BATCH_ROWS)))
+        for table in in_batches(read(), BATCH_ROWS):
             here = slice(compared, compared + table.num_rows)
             if not np.array_equal(to_numpy(table["row"]), rows[here]):
                 return None
-            if not _agree(table, planned.bucket(number), opened.names.get("object_id")):
+            if not _agree(table, next(buckets), opened.names.get("object_id")):
                 return None
             compared += table.num_rows
     same = 0 < compared == rows.size and (every or chosen_as == how_chosen(section, in_file)[CHOSEN])
@@ -106,21 +112,28 @@ def _order(output: str) -> tuple[Array, Array, Array, bytes | None]:
 
     Also how they were chosen; None if an earlier version made the plan.
     """
-    part = read_plan_part(output, ["row"])
-    rows = to_numpy(part["row"])
-    order = np.argsort(rows, kind="stable")
-    plan_rows, place = order.astype(np.int32), np.empty(rows.size, np.int32)
-    place[plan_rows] = np.arange(rows.size, dtype=np.int32)
-    return rows[order], plan_rows, place, (part.schema.metadata or {}).get(CHOSEN)
+    rows = room(planned_rows(output), np.int64)
+
+    def read(first: int) -> None:
+        part = slice(first, min(first + SORTED_ROWS, len(rows)))
+        rows[part] = to_numpy(read_plan_part(output, ["row"], part)["row"])
+
+    do_on_cores(read, range(0, len(rows), SORTED_ROWS))
+    plan_rows = order_by(rows)
+    chosen_as = (read_plan_part(output, ["row"], slice(0, 0)).schema.metadata or {}).get(CHOSEN)
+    return taken(rows, plan_rows), plan_rows, inverse_of(plan_rows), chosen_as
 
 
 def _in_order_of(place: Array, names: Sequence[str], output: str, folder: Path) -> Sorter:
     """Bring positions and other columns of the plan into the order of the catalogue, one bucket for each batch."""
     sorter = Sorter(folder, -(-place.size // BATCH_ROWS))
-    for first in range(0, place.size, SLICE_ROWS):
-        here = place[first : first + SLICE_ROWS]
+
+    def add(first: int) -> None:
+        here = place[first : first + SORTED_ROWS]
         part = read_plan_part(output, ["ra", "dec", *names], slice(first, first + len(here)))
         sorter.add(part, here // BATCH_ROWS, here)
+
+    do_on_cores(add, range(0, place.size, SORTED_ROWS))
     return sorter
 
 

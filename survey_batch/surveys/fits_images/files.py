@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import erfa
 import numpy as np
@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 
 from survey_batch.archive.fits_compressed import check_tiles
 from survey_batch.archive.fits_headers import check_columns
-from survey_batch.archive.fits_units import extensions, primary_unit
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.core.arrays import F4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.wording import counted
@@ -34,7 +34,7 @@ MJD = 2400000.5
 Hdu = Any
 
 
-def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) -> Frame:
+def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None, *, tiles: bool = True) -> Frame:
     """Read an image.
 
     Parameters
@@ -43,9 +43,11 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
         The file, which may be packed by fpack but not by gzip.
     hdu
         Name (`SCI`, or `SCI,2` for the second of this name) or number of the HDU, from 0; "" for the first that holds
-        an image of two dimensions.
+        an image of two dimensions. Number 0 is also the image that fpack has moved from there to HDU 1.
     unit, zero_point
         As in the job's table `[archive]`.
+    tiles
+        Whether numbers of HDUs are those of a file packed by fpack, if it is one, as its name says so.
 
     Returns
     -------
@@ -57,6 +59,39 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
     UnreadableError
         Not FITS, cut short, no such HDU, no image, no celestial WCS, or no known unit.
     """
+    with opened(raw, hdu, tiles=tiles) as found:
+        header = found.header
+        factor = factor_of(header, unit, zero_point)
+        wcs = read_wcs(header, found.file)
+        image = _converted(pixels_of(found), header, factor)
+    if not np.isfinite(image).any():
+        raise UnreadableError("no pixel of the image is a finite number")
+    return Frame(image, np.full(image.shape[1], factor, np.float32), wcs, None, read_time(header))
+
+
+class Opened(NamedTuple):
+    """An image in an open file."""
+
+    file: Any
+    hdu: Hdu
+
+    @property
+    def header(self) -> fits.Header:
+        """Return the image's header."""
+        return self.hdu.header
+
+
+@contextmanager
+def opened(raw: bytes, hdu: str, key: str = "hdu", *, tiles: bool = True) -> Iterator[Opened]:
+    """Open a file and find an image in it, whose header is safe to follow; `key` is the job's that names its HDU.
+
+    Other parameters are those of `read_image`.
+
+    Raises
+    ------
+    UnreadableError
+        As of `read_image`, also for what is found inside the `with` block.
+    """
     primary = primary_unit(raw)
     units = [primary, *extensions(primary)]  # each of them is whole, and no header says more than the file holds
     for one in units:
@@ -66,17 +101,31 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None) 
         quiet(),
         fits.open(io.BytesIO(raw), memmap=False, lazy_load_hdus=False) as file,
     ):
-        found = chosen(file, hdu)
+        found = chosen(file, where_packed(units, hdu, tiles=tiles), key)
         check_tiles(units[file.index(found)])
-        header = found.header
-        factor = factor_of(header, unit, zero_point)
-        wcs = read_wcs(header, file)
-        with damage_told(f"the pixels of {_name(found)} cannot be read"):
-            pixels = np.asarray(found.data).reshape(found.shape[-2:])
-        image = _converted(pixels, header, factor)
-    if not np.isfinite(image).any():
-        raise UnreadableError("no pixel of the image is a finite number")
-    return Frame(image, np.full(image.shape[1], factor, np.float32), wcs, None, read_time(header))
+        yield Opened(file, found)
+
+
+def where_packed(units: Sequence[Unit], hdu: str, *, tiles: bool) -> str:
+    """Return the HDU in a file, where fpack may have packed the primary image, and so moved all images by one.
+
+    The card ZSIMPLE says that it did (FITS standard 4.0, section 10.1.2).
+    """
+    moved = len(units) > 1 and units[1].value("ZSIMPLE") == "T"
+    if not moved or not hdu.isdecimal():
+        return hdu
+    if int(hdu) and len(units) > int(hdu) + 1 and not tiles:
+        raise UnreadableError(
+            f"it is packed by fpack, which moves images by one HDU, so number {hdu} is in doubt: give the HDU's name, "
+            "or a path that ends in .fz and numbers of the packed file"
+        )
+    return hdu if int(hdu) else "1"
+
+
+def pixels_of(found: Opened) -> Any:
+    """Return the pixels of an image, (y, x), as numbers of any kind."""
+    with damage_told(f"the pixels of {_name(found.hdu)} cannot be read"):
+        return np.asarray(found.hdu.data).reshape(found.hdu.shape[-2:])
 
 
 @contextmanager
@@ -98,8 +147,8 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def chosen(file: Sequence[Hdu], hdu: str) -> Hdu:
-    """Find the HDU of an image."""
+def chosen(file: Sequence[Hdu], hdu: str, key: str = "hdu") -> Hdu:
+    """Find the HDU of an image; `key` is the job's that names it."""
     if not hdu:
         images = [one for one in file if _is_image(one)]
         if not images:
@@ -107,7 +156,7 @@ def chosen(file: Sequence[Hdu], hdu: str) -> Hdu:
         return images[0]
     found = next(filter(None, map(_named(hdu), range(len(file)), file)), None)
     if found is None:
-        raise UnreadableError(f"it has no HDU {hdu!r}: {_listed(file)}; correct archive.hdu, or the column hdu")
+        raise UnreadableError(f"it has no HDU {hdu!r}: {_listed(file)}; correct archive.{key}, or the column {key}")
     if not _is_image(found):
         raise UnreadableError(f"HDU {hdu!r} holds no image of two dimensions: {_listed(file)}")
     return found

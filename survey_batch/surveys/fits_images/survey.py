@@ -16,15 +16,23 @@ from survey_batch.config.survey import Survey
 from survey_batch.core.paths import OUTSIDE_ROOT
 from survey_batch.stages.kinds import COMPOSITES, IMAGE_FEATURES
 from survey_batch.stages.kinds import CUTOUTS as STORED_CUTOUTS
-from survey_batch.surveys.fits_images.section import FitsImagesArchive, tile_names
+from survey_batch.surveys.fits_images.section import PLANES, FitsImagesArchive, files_and_hdus, tile_names
 
 CUTOUTS = StageKind(
     STORED_CUTOUTS.make,
-    reads=("frames.bands", *(f"cutouts.{key}" for key in ("size", "registration", "keep"))),
+    reads=("frames.bands", *(f"cutouts.{key}" for key in ("size", "registration", "ivar", "keep"))),
     table="cutouts",
     starts=True,
 )
-"""Images may have any shape, and are not stored; the noise of their pixels is not known."""
+"""Images may have any shape, and are not stored."""
+
+
+BESIDE = tuple(
+    KeyColumn(f"{plane}_{part}", "text", (f"{plane}{part}",), needed=False, meaning=f"{meaning} {plane}")
+    for plane in PLANES
+    for part, meaning in (("file", "path of the file with the image's"), ("hdu", "name or number of the HDU with the"))
+)
+"""Columns of what stands beside an image."""
 
 
 class FitsImages(Survey):
@@ -47,6 +55,7 @@ class FitsImages(Survey):
             needed=False,
             meaning="name or number of the HDU; `{band}` stands for the band",
         ),
+        *BESIDE,
     )
     order = ("file", "hdu")
     columns: ClassVar = {
@@ -54,7 +63,7 @@ class FitsImages(Survey):
         **{f"mag_{band}": (f"mag{band}",) for band in "ugriz"},
     }
     stages: ClassVar = {"cutouts": CUTOUTS, "composites": COMPOSITES, "features": IMAGE_FEATURES}
-    field = ("file", "hdu")
+    field = ("file", "hdu", *(column.name for column in BESIDE))
     file = "image"
     image_reader = "survey_batch.surveys.fits_images.reader:FitsFrames"
     simulator = "survey_batch.simulate.tiles:simulate_tiles"
@@ -64,20 +73,29 @@ class FitsImages(Survey):
         """Name the keys that decide where to look for files."""
         return "archive.root, archive.path, archive.hdu and archive.filters"
 
+    def settings(self, archive: ArchiveSection) -> dict[str, object]:
+        """Return the keys of `[archive]` that affect values; a list of images lets cutouts be stitched."""
+        stitched = {"archive.tiles": "stitched"} if _own(archive).tiles else {}
+        return {**super().settings(archive), **stitched}
+
+    def key_of(self, archive: ArchiveSection) -> tuple[KeyColumn, ...]:
+        """Return the columns that name a tile, with its noise and its mask if the job has them."""
+        return tuple(column for column in self.key if column.name in _own(archive).key)
+
     def columns_of_job(self, archive: ArchiveSection) -> Mapping[str, tuple[str, ...]]:
-        """Return the columns in the braces of `path` and `hdu`."""
-        known = self.known_columns()
-        return {name: (plain(name),) for name in _own(archive).columns if name not in known}
+        """Return the columns in the braces of `path` and `hdu`, and of those of the noise and the mask."""
+        known, own = self.known_columns(), _own(archive)
+        return {name: (plain(name),) for name in own.named_by(*own.key) if name not in known}
 
     def missing(self, found: Mapping[str, str], archive: ArchiveSection) -> list[str]:
         """Return the columns that are needed and not found; a list of tiles stands for what names a tile."""
         own = _own(archive)
-        named = () if own.tiles else own.columns
-        return [*super().missing(found, archive), *(name for name in named if name not in found)]
+        return [*super().missing(found, archive), *([] if own.tiles else own.lacking(found))]
 
     def purpose(self, archive: ArchiveSection) -> str:
         """Say what the columns are needed for, and what may stand for them."""
-        return PURPOSE.format(columns=", ".join(_own(archive).columns))
+        own = _own(archive)
+        return PURPOSE.format(columns=", ".join(own.columns)) + "".join(OF_PLANE[plane] for plane in own.planes)
 
     def substitute_ids(self, rows: NamedRows) -> Iterator[tuple[str, pa.Array]]:
         """Yield ids made from the position, as a list of images needs nothing else."""
@@ -95,9 +113,15 @@ class FitsImages(Survey):
             nameless = np.asarray(key["file"].is_null())
         columns = " or ".join(own.columns)
         rows.reject(nameless, f"{columns} is missing: no image can be found without it", *own.columns)
+        for file, hdu in files_and_hdus(own.key[2:]):
+            lacking = np.asarray(key[file].is_null()) & ~nameless
+            plane = file.removesuffix("_file")
+            named = own.named_by(file, hdu)
+            rows.reject(lacking, f"{' or '.join(named)} is missing: the image's {plane} cannot be found", *named)
         key = {name: pc.fill_null(values, "") for name, values in key.items()}
-        outside = np.asarray(pc.match_substring_regex(key["file"], OUTSIDE_ROOT))
-        rows.reject(outside, "the path must be one below archive.root", *own.columns)
+        for file, _ in files_and_hdus(own.key):
+            outside = np.asarray(pc.match_substring_regex(key[file], OUTSIDE_ROOT))
+            rows.reject(outside, "the path must be one below archive.root", *own.columns)
         return key
 
     def example(self) -> str:
@@ -114,6 +138,13 @@ survey "fits-images" finds the image that an object is cut from by the columns {
   - name what the catalogue calls it: [catalog] columns = {{ file = "<column with the path of the image's file>" }}
   - say how the path is made of columns: [archive] path = "{{brick}}/image-{{brick}}-{{band}}.fits.fz"
   - name a list of the images and where they are: [archive] tiles = "tiles.csv"; then ra and dec are enough"""
+
+OF_PLANE = {
+    plane: f"""
+It finds the {plane} of the image by [archive] {plane}_path and {plane}_hdu, or by columns {plane}_file and {plane}_hdu;
+without a file of its own, the {plane} is an HDU of the image's file"""
+    for plane in PLANES
+}
 
 EXAMPLE = """\
 name   = "{name}"
@@ -132,12 +163,17 @@ path = "{brick}/image-{brick}-{band}.fits.fz"   # below the root; without it, a 
 # tiles = "bricks.fits"                     # finds the image of a position if the catalogue names none
 # zero_point = 22.5                         # or a header card; else the header's BUNIT, MAGZERO, ...
 # unit = "adu"                              # no zero point: leave pixels as they are, in this unit
+# noise = "ivar"                            # or "variance", "sigma"; with cutouts.ivar = true
+# noise_path = "{brick}/invvar-{brick}-{band}.fits.fz"    # or, in the image's own file, noise_hdu = "VARIANCE"
+# mask_bits = [1, 5]                        # bits that are bad, or "all"
+# mask_path = "{brick}/maskbits-{brick}.fits.fz"          # or mask_hdu = "MASK"
 
 [frames]
 bands = "grz"
 
 [cutouts]
 size = 64                                   # pixels of the images, whatever they measure on the sky
+# ivar = true                               # with archive.noise
 
 [composites]
 bands = "zrg"                               # red, green, blue

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from astropy.io import fits
 
+from survey_batch.archive.decompress import decompress
 from survey_batch.archive.fits_headers import check_columns, headers
+from survey_batch.archive.spellings import spellings_of_image
 from survey_batch.catalog.footprint import Footprint, bounds_of, reject_outside
 from survey_batch.catalog.formats import open_source
 from survey_batch.catalog.guesses import first_match, plain
@@ -20,9 +24,10 @@ from survey_batch.config.key_columns import POSITION, CatalogRows
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError, UnreadableError
 from survey_batch.core.wording import counted
+from survey_batch.images.reader import ImageReader
 from survey_batch.images.wcs import pixel_to_sky
-from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs
-from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, tile_names
+from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs, where_packed
+from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, files_and_hdus, tile_names
 
 BOX = ("ra1", "ra2", "dec1", "dec2")
 CORNERS = tuple(f"{axis}{number}" for axis in ("ra", "dec") for number in range(4))
@@ -89,8 +94,8 @@ def _read(section: str, stamp: int | None) -> Footprint:  # noqa: ARG001
         source = open_source(path)
     except ConfigurationError as error:  # of a catalogue
         raise ConfigurationError(f"archive.tiles: {str(error).removeprefix('catalog.path: ')}") from error
-    names = {name: _column(source, name) for name in (*archive.columns, "hdu")}
-    if lacking := [name for name, theirs in names.items() if theirs is None and name != "hdu"]:
+    names = {name: _column(source, name) for name in (*archive.named_by(*archive.key), "hdu")}
+    if lacking := archive.lacking([name for name, theirs in names.items() if theirs is not None]):
         raise ConfigurationError(
             f"archive.tiles: {path} has no column {', '.join(lacking)}, by which images are named; it has "
             f"{', '.join(source.names)}"
@@ -99,7 +104,9 @@ def _read(section: str, stamp: int | None) -> Footprint:  # noqa: ARG001
     corners = _corners(source, archive)
     if corners is None:
         corners = _from_headers(key, archive)
-    known = np.isfinite(corners).all(axis=(0, 2)) & ~np.asarray(key["file"].is_null())
+    known = np.isfinite(corners).all(axis=(0, 2))
+    for file, _ in files_and_hdus(archive.key):
+        known &= ~np.asarray(key[file].is_null())
     if not known.any():
         raise ConfigurationError(f"archive.tiles: {path} lists no image with its place on the sky: correct the file")
     kept = {name: values.filter(pa.array(known)) for name, values in key.items()}
@@ -180,20 +187,30 @@ def _from_headers(key: dict[str, pa.Array], archive: FitsImagesArchive) -> F8:
 def _of_image(root: Path, file: str, hdu: str, bands: Sequence[str]) -> F8:
     for band in dict.fromkeys(bands) if f"{{{BAND}}}" in file else [""]:
         path, name = (text.replace(f"{{{BAND}}}", band) for text in (file, hdu))
-        if not (root / path).is_file():
+        there = next((one for one in spellings_of_image(path) if (root / one).is_file()), None)
+        if there is None:
             continue
         with suppress(UnreadableError), damage_told(path), quiet():
-            return _of_file(root / path, name)
+            return _of_file(root / there, name, tiles=path.lower().endswith(".fz"))
     return np.full((2, 4), np.nan)
 
 
-def _of_file(path: Path, hdu: str) -> F8:
-    with path.open("rb") as file:
-        for unit in headers(file):
+def _of_file(path: Path, hdu: str, *, tiles: bool) -> F8:
+    """Read where the corners of an image are; of a file that is packed as a whole, all of it must be read."""
+    with _unpacked(path) as file:
+        units = list(headers(file))
+        for unit in units:
             check_columns(unit.integer("TFIELDS", 0))
-    with fits.open(path, memmap=False) as opened:
-        found = chosen(opened, hdu)
+        file.seek(0)
+        opened = fits.open(file, memmap=False)
+        found = chosen(opened, where_packed(units, hdu, tiles=tiles))
         height, width = found.shape[-2:]
         x = np.array([0, width, width, 0]) + PIXELS_FROM
         y = np.array([0, 0, height, height]) + PIXELS_FROM
         return np.stack(pixel_to_sky(read_wcs(found.header, opened), x, y))
+
+
+def _unpacked(path: Path) -> BinaryIO:
+    if path.name.lower().endswith((".gz", ".bz2", ".xz")):
+        return BytesIO(decompress(path.read_bytes(), ImageReader.ceiling))
+    return path.open("rb")

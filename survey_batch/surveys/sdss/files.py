@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from survey_batch.archive.fits_units import LONGEST_HEADER, Unit, extensions, primary_unit
+from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
 from survey_batch.images.frame import CTYPE, AnyWcs, Frame, FrameGrid, FrameTop, FrameWcs, Sky
 from survey_batch.images.reader import PartOfFile
+
+HEADER_BYTES = 120_000
+"""More than the header of a frame has, which is 100 cards of 80 bytes; a file with a longer one is read whole."""
 
 OVERLAP_ROWS = 128
 """Last rows of a field that are also the first rows of the next field of its run and camcol."""
@@ -138,7 +141,7 @@ def read_frame_top(file: PartOfFile, key: FieldKey, band: str, rows: Callable[[A
 
     Parameters and errors are those of `ImageReader.read_top`.
     """
-    header = _header_of_frame(file.upto(LONGEST_HEADER), key, band)
+    header = _header_of_frame(file.upto(HEADER_BYTES), key, band)
     if header is None:
         frame = read_frame(file.whole(), key, band)
         return FrameTop(frame.image, frame.wcs, frame.mjd_tai)

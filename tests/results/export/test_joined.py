@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from survey_batch.catalog import csv_file, read_catalog
+from survey_batch.catalog import csv_file, gather, read_catalog
 from survey_batch.catalog.formats import open_source
 from survey_batch.config.job import MatchSection
+from survey_batch.core import cores
 from survey_batch.planning.plan import make_plan
 from survey_batch.results.export import export_catalog, export_table, joined, matching
 from survey_batch.results.export.joined import Joined, join_results
@@ -46,8 +47,12 @@ def test_batches_of_any_size_join_to_the_same_table(finished, monkeypatch, rows)
     monkeypatch.setattr(joined, "BATCH_ROWS", rows)
     monkeypatch.setattr(matching, "BATCH_ROWS", rows)
     monkeypatch.setattr(matching, "SLICE_ROWS", 6)
+    monkeypatch.setattr(matching, "SORTED_ROWS", 7)
     monkeypatch.setattr(joined, "BLOCK_BYTES", 1)
-    assert export_table(finished, words).equals(whole)
+    monkeypatch.setattr(gather, "IN_MEMORY_ROWS", -1)
+    for threads in (1, 3):
+        monkeypatch.setattr(cores, "cores", lambda threads=threads: threads)
+        assert export_table(finished, words).equals(whole)
 
 
 def test_there_is_one_row_per_input_row_in_the_input_s_order_joined_by_id(job):

@@ -71,6 +71,27 @@ def test_an_hdu_is_found_by_number_name_and_version_and_without_one_the_first_im
             read(raw, hdu)
 
 
+def packed_by_fpack(*later):
+    """A file whose primary image is packed, as fpack says by a card, and moved to HDU 1."""
+    with fits.open(io.BytesIO(file_of(fits.PrimaryHDU(), fits.CompImageHDU(pixels(), header()), *later))) as file:
+        raw = file_of(*file)
+    with fits.open(io.BytesIO(raw), disable_image_compression=True) as file:
+        file[1].header["ZSIMPLE"] = True
+        return file_of(*file)
+
+
+def test_the_primary_image_that_fpack_has_moved_keeps_its_number_and_others_are_in_doubt():
+    alone, more = packed_by_fpack(), packed_by_fpack(fits.ImageHDU(pixels(2), header(), name="SCI"))
+    with fits.open(io.BytesIO(alone)) as file:
+        expected = file[1].data
+    for raw, hdu, tiles in ((alone, "0", False), (alone, "0", True), (more, "0", False), (alone, "1", False)):
+        np.testing.assert_array_equal(read_image(raw, hdu, "nanomaggy", None, tiles=tiles).image, expected)
+    np.testing.assert_array_equal(read_image(more, "1", "nanomaggy", None, tiles=True).image, expected)
+    np.testing.assert_array_equal(read_image(more, "SCI", "nanomaggy", None, tiles=False).image, pixels(2))
+    with pytest.raises(UnreadableError, match="moves images by one HDU, so number 1 is in doubt: give the HDU's name"):
+        read_image(more, "1", "nanomaggy", None, tiles=False)
+
+
 def test_a_third_axis_of_length_one_is_no_hindrance():
     made = header(CTYPE3="FREQ", CRVAL3=1e9, CRPIX3=1.0, CDELT3=1.0, CUNIT3="Hz")
     np.testing.assert_array_equal(read(image(pixels()[None], made)).image, pixels())

@@ -1,6 +1,8 @@
 """Jobs of the survey: what is cut is what astropy cuts, and each object whose image cannot be had says why."""
 
+import bz2
 import csv
+import gzip
 
 import numpy as np
 import pytest
@@ -196,6 +198,33 @@ def test_features_are_measured_in_nanomaggies_alone_and_say_that_stars_are_not_c
         done(other)
 
 
+@pytest.mark.parametrize("ending", [".fits.fz", ".fits.gz", ".fits.bz2"])
+def test_an_image_and_what_is_beside_it_are_found_packed_where_the_name_says_fits(tmp_path, ending):
+    planes = {"a": pixels(), "wt": np.abs(pixels(2)), "mask": np.abs(pixels(3)).astype(np.int16)}
+    pack = {".fits.gz": gzip.compress, ".fits.bz2": bz2.compress}.get(ending)
+    for name, data in planes.items():
+        hdu = fits.PrimaryHDU(data, header()) if pack else fits.CompImageHDU(data, header(), compression_type="GZIP_2")
+        if not pack and data.dtype == np.float32:
+            hdu = fits.CompImageHDU(data, header(), compression_type="GZIP_2", quantize_level=0)
+        raw = file_of(hdu) if pack else file_of(fits.PrimaryHDU(), hdu)
+        (tmp_path / f"{name}{ending}").write_bytes(pack(raw) if pack else raw)
+    row = {"object_id": "1", "ra": "150", "dec": "40", "file": "a.fits"}
+    write_catalog(tmp_path / "list.csv", [{"file": "a.fits"}])
+    keys = {"noise": "ivar", "noise_path": "wt.fits", "mask_path": "mask.fits", "mask_bits": "all"}
+    for listed in ({}, {"tiles": str(tmp_path / "list.csv")}):
+        places = [{name: row[name] for name in row if name != "file" or not listed}]
+        made = job(
+            write_catalog(tmp_path / "c.csv", places), tmp_path, tmp_path / f"out{len(listed)}", **keys, **listed
+        )
+        found = done(made.model_copy(update={"cutouts": made.cutouts.model_copy(update={"ivar": True})}))
+        here = slice(27, 51), slice(38, 62)
+        mask = planes["mask"][here]
+        np.testing.assert_array_equal(found["flux"].values[0, 0], planes["a"][here])
+        np.testing.assert_array_equal(found["mask"].values[0, 0], mask)
+        np.testing.assert_array_equal(found["ivar"].values[0, 0], np.where(mask == 0, planes["wt"][here], 0))
+        assert found.source_file.values.tolist() == ["a.fits"]
+
+
 def test_two_bands_of_one_image_are_refused(tmp_path):
     (tmp_path / "a.fits").write_bytes(image())
     catalog = write_catalog(tmp_path / "c.csv", [{"object_id": "1", "ra": "150", "dec": "40", "file": "a.fits"}])
@@ -250,5 +279,10 @@ def test_files_of_a_folder_are_estimated_by_the_sizes_of_a_few_and_others_by_a_u
         for made in (job(catalog, root, tmp_path / "out") for root in (tmp_path, "https://host.invalid"))
     )
     assert (seen.files, seen.fetch_bytes) == (2, size)
+    keys = {"noise": "ivar", "noise_hdu": "1", "mask_path": "mask.fits", "mask_bits": "all"}
+    beside = make_stages(job(catalog, tmp_path, tmp_path / "out", **keys))[0].cost(
+        make_plan(job(catalog, tmp_path, tmp_path / "out", **keys))
+    )
+    assert beside.files == 4
     assert unseen.fetch_bytes == 2 * 11_000_000
     assert seen.cpu_seconds < unseen.cpu_seconds

@@ -121,19 +121,18 @@ def test_the_example_works_after_two_edits(tmp_path):
     assert (plan.size("object"), plan.invalid, plan.size("frame")) == (5, 0, 1)
 
 
-@pytest.mark.parametrize(("table", "key"), [("frames", "keep"), ("cutouts", "ivar")])
-def test_what_images_cannot_have_is_refused_with_its_line(tmp_path, table, key):
-    text = FITS_IMAGES.example().replace("{name}", "mine").replace(f"[{table}]\n", f"[{table}]\n{key} = true\n")
+def test_stored_frames_are_refused_with_their_line(tmp_path):
+    text = FITS_IMAGES.example().replace("{name}", "mine").replace("[frames]\n", "[frames]\nkeep = true\n")
     (tmp_path / "mine.toml").write_text(text)
-    line = text.splitlines().index(f"{key} = true") + 1
-    with pytest.raises(ConfigurationError, match=rf"line {line}\b.*{table}.{key}|{table}.{key}.*line {line}\b"):
+    line = text.splitlines().index("keep = true") + 1
+    with pytest.raises(ConfigurationError, match=rf"line {line}\b.*frames.keep|frames.keep.*line {line}\b"):
         load_job(tmp_path / "mine.toml")
 
 
-def test_a_job_in_python_with_an_inverse_variance_is_refused_too(tmp_path):
+def test_an_inverse_variance_without_noise_is_refused(tmp_path):
     from survey_batch.stages import make_stage
 
     tables = {"name": "t", "output": "o", "stages": ["cutouts"], "catalog": {"path": "c"}, "cutouts": {"ivar": True}}
     job = Job.model_validate({**tables, "archive": {"survey": "fits-images", "root": "r"}})
-    with pytest.raises(ConfigurationError, match="the noise of the pixels of survey 'fits-images' is not known"):
+    with pytest.raises(ConfigurationError, match="'fits-images' is not known; set archive.noise, or leave"):
         make_stage(job, "cutouts").check()
