@@ -17,6 +17,7 @@ tls=(--tls-ca-file "$dir/cert.pem" --tls-cert "$dir/cert.pem" --tls-key "$dir/ke
 # What the package sets on clusters that it starts itself (survey_batch.cluster.SCHEDULER_SETTINGS).
 export DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES=0 DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION=1.0
 export DASK_DISTRIBUTED__ADMIN__LOW_LEVEL_LOG_LENGTH=20 DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL=20s
+export DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL=2s DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL=200ms
 # What the package sets on workers: one thread for each numeric library, results that repeat, how memory is kept.
 exports=$(python -m survey_batch.core.environment) || { echo "survey_batch is not installed for the python on the path" >&2; exit 1; }
 eval "$exports"

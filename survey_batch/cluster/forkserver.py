@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver, spawn
 from typing import TYPE_CHECKING, Any
 
+from survey_batch.config.sections.cluster import load_kind
 from survey_batch.core import interrupt
 from survey_batch.core.environment import WORKER_ENVIRONMENT
 
@@ -35,18 +36,27 @@ def begin_early(job: "Job") -> None:
 
     It imports on another core while this process imports what it needs itself, and ends with this process.
     """
-    if sys.platform == "linux" and job.cluster.kind == "local":
+    if sys.platform == "linux" and not load_kind(job.cluster.kind).elsewhere:
         kinds = [job.kinds[name].make for name in job.stages if name in job.kinds]
         modules = [make.partition(":")[0] for make in kinds if make.startswith("survey_batch.")]  # none of others' code
         _preload(modules)
-        before = dict(os.environ)
-        os.environ.update(WORKER_ENVIRONMENT | HASH_SEED)  # which glibc, BLAS and Python read when a process starts
-        try:
-            with interrupt.kept_from_children():
-                forkserver.ensure_running()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+        with _environment(WORKER_ENVIRONMENT | HASH_SEED), interrupt.kept_from_children():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables that glibc, BLAS and Python read when a process starts."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def begin_as_copies() -> dict[str, str]:

@@ -32,7 +32,8 @@ EXPANDED_KEYS: tuple[KeyPath, ...] = (
     ("archive", "cache"),
     ("predictions", "classifier"),
 )
-"""Keys in which `$NAME` and `${NAME}` stand for environment variables, besides the paths in `[train]`."""
+"""Keys in which `$NAME` and `${NAME}` stand for environment variables, and `~/` for the home folder; so do the paths in
+`[train]`."""
 
 NO_LONGER = {
     "features": "has a new name: [spectral_features] for features of spectra, [image_features] for those of images",
@@ -54,9 +55,14 @@ UNSET = "names the environment variable {}, which is not set: export it"
 
 
 def expanded(path: str) -> tuple[str, list[str]]:
-    """Replace `$NAME` and `${NAME}` by environment variables; name those that are not set, which stay in the path."""
+    """Replace `$NAME` and `${NAME}` by environment variables; name those that are not set, which stay in the path.
+
+    A `~` at the beginning becomes the home folder, as shells have it; where it is quoted, they leave it alone.
+    """
     names = {first or second for first, second in _VARIABLE.findall(path)}
     known = _VARIABLE.sub(lambda found: os.environ.get(found[1] or found[2], found[0]), path)
+    if known.startswith("~/"):
+        known = str(Path(known).expanduser())
     return known, sorted(names - set(os.environ))
 
 
@@ -65,7 +71,8 @@ def load_job(path: str | Path, overrides: Sequence[str] = ()) -> Job:
     """Read a job file.
 
     Relative paths in it are relative to the current directory, not to the file. `$NAME` and `${NAME}` in paths
-    (`EXPANDED_KEYS`, and `paths` of the table `[train]`) are replaced by environment variables.
+    (`EXPANDED_KEYS`, and `paths` of the table `[train]`) are replaced by environment variables, and `~/` by the home
+    folder.
 
     Parameters
     ----------

@@ -89,10 +89,15 @@ def image_stage(name: str, cutouts: "xr.Dataset", settings: Mapping[str, Any]) -
     Raises
     ------
     ConfigurationError
-        The dataset has no bands, or a setting is wrong.
+        The dataset has no bands, its images are not square, or a setting is wrong.
     """
     if "band" not in cutouts.coords:
         raise ConfigurationError("the dataset has neither a dimension 'wavelength' nor a coordinate 'band'")
+    sides = [int(cutouts.sizes.get(dim, 0)) for dim in ("y", "x")]
+    if sides[0] != sides[1] or not sides[0]:
+        raise ConfigurationError(
+            f"cutouts must be square, and the dataset's have {sides[0]} rows (y) and {sides[1]} columns (x)"
+        )
     bands = "".join(str(band) for band in np.atleast_1d(cutouts["band"]))
     cut = CutoutsStage(
         in_notebook(

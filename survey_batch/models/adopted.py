@@ -25,7 +25,7 @@ from survey_batch.models.base import Inputs
 from survey_batch.models.engines.graph import Graph
 from survey_batch.models.fitted import FittedClassifier
 from survey_batch.models.input_layout import Array, Data
-from survey_batch.models.input_pipeline import Step, begin, run_steps, steps_of
+from survey_batch.models.input_pipeline import Step, begin, only, run_steps, steps_of
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.ports import Port, matched
 from survey_batch.models.recipe import Recipe
@@ -56,7 +56,9 @@ class Adopted(FittedClassifier[TrainingSection]):
     kind: ClassVar[str] = "adopted"
     product: ClassVar[str] = ""
     variables: ClassVar[tuple[str, ...]] = ()
-    why_not: ClassVar[str] = "a value that the model works on is missing, or its answer is not a finite number"
+    why_not: ClassVar[str] = (
+        "a value that the model works on is missing or does not fit its type, or its answer is not a finite number"
+    )
     needs_labels: ClassVar[bool] = False
     source: Path | None = None
 
@@ -108,6 +110,7 @@ class Adopted(FittedClassifier[TrainingSection]):
     def prepared(self, block: Variables) -> Variables:
         self.recipe.check_block(block)
         data = run_steps(begin(block, self.recipe), self.steps)
+        data = only(data, data.possible & self.held(data))
         return {"inputs": self.packed(data), "possible": data.possible}
 
     @override
@@ -119,6 +122,16 @@ class Adopted(FittedClassifier[TrainingSection]):
     def valid_rows(cls, block: Variables, recipe: Recipe) -> Flags:
         """Mark the objects that the preprocessing leaves with all their values."""
         return run_steps(begin(block, recipe), steps_of(recipe)).possible
+
+    def held(self, data: Data) -> Flags:
+        """Mark the objects whose values fit the model's types: no fractions in whole numbers, no 1e5 in float16."""
+        wiring = matched(self.takes, self.shapes) or {}
+        held = np.ones(len(data.possible), bool)
+        for port in self.takes:
+            values = data.values[wiring[port.name]] if port.name in wiring else held
+            if port.dtype and not np.can_cast(values.dtype, port.dtype):
+                held &= _holds(port.dtype, values).reshape(len(held), -1).all(axis=1)
+        return held
 
     @staticmethod
     def packed(data: Data) -> Inputs:
@@ -204,6 +217,15 @@ class Adopted(FittedClassifier[TrainingSection]):
         classifier = super().read_parts(folder, manifest)
         classifier.source = folder / cls.model_file
         return classifier
+
+
+def _holds(dtype: str, values: Array) -> Flags:
+    """Mark values that stay themselves in another type, apart from rounding; bits become a truth value."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = values.astype(dtype)
+    if cast.dtype.kind == "f":
+        return np.asarray(np.isfinite(cast) == np.isfinite(values), bool)
+    return np.asarray((cast == values) | (cast.dtype.kind == "b" and values.dtype.kind in "iu"), bool)
 
 
 def side_by_side(outputs: Sequence[Array]) -> F4:

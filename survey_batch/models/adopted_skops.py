@@ -58,14 +58,19 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
     def read_model(cls, path: Path) -> Any:
         """Read the estimator, and keep it to one process: threads add numbers in an order that changes."""
         model = super().read_model(path)
+        if not hasattr(model, "get_params"):
+            raise ConfigurationError(f"{path} holds no estimator of scikit-learn, but a {type(model).__name__}")
         alone = {name: None for name in model.get_params() if name.rpartition("__")[2] == "n_jobs"}
         return model.set_params(**alone)
 
     @classmethod
     @override
     def class_names(cls, model: Any) -> tuple[str, ...]:
-        names = np.asarray(getattr(model, "classes_", ()))
-        return tuple(names.tolist()) if names.dtype.kind == "U" else ()
+        """Return the labels that it was trained with as text: those of pandas are objects, codes are numbers."""
+        labels = getattr(model, "classes_", ())
+        if isinstance(labels, list):  # it answers several questions
+            return ()
+        return tuple(map(_label, np.asarray(labels).tolist()))
 
     @property
     @override
@@ -90,3 +95,8 @@ class AdoptedSkops(Adopted, SklearnClassifier[TrainingSection]):
             return {ANSWER: np.column_stack([value, error])}
         found = getattr(self.model, method)(inputs)
         return {ANSWER: np.asarray(found.toarray() if hasattr(found, "toarray") else found)}
+
+
+def _label(value: Any) -> str:
+    """Write a label as the catalogue does: 1.0 is 1."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

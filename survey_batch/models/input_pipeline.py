@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from survey_batch.core.arrays import Variables
+from survey_batch.core.arrays import Flags, Variables
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models import input_layout, input_steps
 from survey_batch.models.input_layout import Data
@@ -139,6 +139,11 @@ def finish(data: Data) -> Data:
     for values in data.values.values():
         if values.dtype.kind == "f" and not data.keeps_missing:
             possible = possible & np.isfinite(values.reshape(len(possible), -1)).all(axis=1)
+    return only(data, possible)
+
+
+def only(data: Data, possible: Flags) -> Data:
+    """Keep these objects possible, and fill the values of the others with 0."""
     blanked = {name: _blanked(values, possible) for name, values in data.values.items()}
     return replace(data, values=blanked, possible=possible)
 

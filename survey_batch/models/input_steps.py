@@ -117,6 +117,8 @@ def asinh(data: Data, softening: Positive = 1.0) -> Data:
 
 def clip(data: Data, low: Number, high: Number) -> Data:
     """Raise values below `low` to it, and lower those above `high` to it; what is missing stays missing."""
+    if low >= high:
+        raise ConfigurationError(f"step 'clip:{low:g},{high:g}' would make all values equal; write clip:LOW,HIGH")
     return _changed(data, lambda _, values: np.clip(values, low, high))
 
 

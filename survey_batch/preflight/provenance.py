@@ -134,6 +134,22 @@ def check_made_by(job: Job, product: str) -> None:
         refuse_old_labels(plan)
 
 
+def changed_settings(job: Job, product: str) -> list[str]:
+    """Say which settings of a stored product differ from the job's, in words; the catalogue is not read for it.
+
+    None where the job can no longer make the product, for example without the classifier that predicted, or where the
+    product does not say how it was made.
+    """
+    try:
+        now = make_stage(job, product).settings()
+    except (ConfigurationError, FileNotFoundError):
+        return []
+    before = read_attribute(open_group(job.output, product), PROVENANCE)
+    of_the_plan = {CATALOG, COLUMNS, VARIABLES, "shards.objects", "spectral_features.sample"}
+    kept = {key: value for key, value in before.items() if key not in of_the_plan}
+    return differences(kept, json.loads(json.dumps(now))) if kept else []
+
+
 def refuse_shorter(plan: Plan, product: str) -> None:
     """Refuse a product that lacks the rows by which the catalogue has grown.
 

@@ -189,7 +189,8 @@ def _target(folder: str | PathLike[str] | None, job: Job, *, replace: bool) -> P
     """Find the folder to write, and refuse one that holds something that nobody asked to replace."""
     if folder is None and job.predictions is None:
         raise ConfigurationError("say where to write the model: --to FOLDER, or predictions.classifier in the job")
-    target = Path(fspath(folder) if folder is not None else job.predictions.classifier if job.predictions else "")
+    named = fspath(folder) if folder is not None else job.predictions.classifier if job.predictions else ""
+    target = Path(named).expanduser()
     if (target / MANIFEST).exists():
         if not replace:
             raise ConfigurationError(

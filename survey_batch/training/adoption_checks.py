@@ -40,6 +40,7 @@ def check_inputs(model: Adopted, block: Variables) -> Variables:
             f"for one object the model takes {takes}, and {model.recipe.product} gives {gives}{after}; "
             + _advice(model, block)
         )
+    _check_types(model, block)
     prepared = model.prepared(block)
     if not prepared["possible"].any():
         raise ConfigurationError(
@@ -58,6 +59,18 @@ def _check_features(model: Adopted, block: Variables) -> None:
             f"the model was trained on {counted(len(model.feature_names), 'feature')} by name, and "
             f"{model.recipe.product} gives {len(given)} others or in another order; this selects its own: --preprocess "
             f"select:{','.join(model.feature_names)}"
+        )
+
+
+def _check_types(model: Adopted, block: Variables) -> None:
+    """Refuse values that the types of the model's inputs would change."""
+    data = run_steps(begin(block, model.recipe), model.steps)
+    if wrong := int(np.sum(data.possible & ~model.held(data))):
+        takes = ", ".join(f"{port.name} as {port.dtype}" for port in model.takes)
+        raise ConfigurationError(
+            f"the model takes {takes}, which would change the values of {counted(wrong, 'object')} out of the first "
+            f"{len(data.possible):,}: whole numbers hold no fractions, and float16 nothing above 65504; export the "
+            "model with inputs of float32, or bring the values into its range (normalise, divide, clip)"
         )
 
 
@@ -110,7 +123,7 @@ def first_answers(model: Adopted, prepared: Variables) -> dict[str, Array]:
 
 
 def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
-    """Ask the model as a run does; refuse answers that are not finite, or no probabilities.
+    """Ask the model as a run does; refuse answers that are not finite, no probabilities, or errors below 0.
 
     Raises
     ------
@@ -134,6 +147,13 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
         raise ConfigurationError(
             f"the model's answers are not finite for {np.sum(~np.isfinite(answers).all(axis=1))} of "
             f"{counted(len(answers), 'object')}: is the preprocessing as in your training?"
+        )
+    errors = answers[:, len(model.manifest.quantities) :]
+    if model.manifest.errors and (errors < 0).any():
+        raise ConfigurationError(
+            f"an error is never negative, and the model's go down to {np.nanmin(errors):.4g}: its columns must be all "
+            "values first, then the error of each, and no logarithm or variance; reorder them in the network, or with "
+            "--take"
         )
     return answers
 

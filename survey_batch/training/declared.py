@@ -16,6 +16,9 @@ WAYS = "classes:A,F,G, values:z,teff[K] or embedding"
 QUANTITY = re.compile(r"([A-Za-z][A-Za-z0-9_]*)(?:\[([^\]]{,100})\])?")
 """A quantity, with its unit in brackets."""
 
+CODE = re.compile(r"-?[0-9.]+|True|False")
+"""A label that stands for a name."""
+
 LONGEST_NAME = {"classes": 200, "values": 100}
 """Most characters in a name; a manifest has no longer ones."""
 
@@ -52,7 +55,7 @@ def declared(text: str, *, errors: bool, names: Sequence[str] = ()) -> dict[str,
         return {"outputs": kind}
     if kind == "values":
         return {"outputs": kind, "quantities": _quantities(text, words), "errors": errors}
-    if words and names and list(words) != list(names):
+    if words and names and list(words) != list(names) and not _named_anew(names, words):
         raise ConfigurationError(
             f"the model's own classes are {', '.join(names)}, in this order, and outputs name {', '.join(words)}; "
             'write "classes" alone to take its own'
@@ -60,6 +63,11 @@ def declared(text: str, *, errors: bool, names: Sequence[str] = ()) -> dict[str,
     if len(words or names) < 2:
         raise ConfigurationError(f"outputs {text!r} name fewer than two classes; write classes:A,F,G")
     return {"outputs": kind, "classes": words or tuple(names)}
+
+
+def _named_anew(codes: Sequence[str], words: Sequence[str]) -> bool:
+    """Tell whether words are names for codes, such as 0 and 1, and not the codes themselves in another order."""
+    return all(CODE.fullmatch(code) for code in codes) and set(words).isdisjoint(codes)
 
 
 def _quantities(text: str, words: Sequence[str]) -> tuple[Quantity, ...]:

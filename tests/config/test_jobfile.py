@@ -180,6 +180,12 @@ def test_environment_variables_in_paths_are_expanded(job_file, monkeypatch):
     assert (job.output, job.archive.cache) == ("/scratch/me/run", "/scratch/me/cache")
 
 
+def test_a_tilde_at_the_beginning_of_a_path_is_the_home_folder(job_file, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    for path, meant in (("~/run", "/home/ada/run"), ("runs/~/a", "runs/~/a"), ("s3://b/~/a", "s3://b/~/a")):
+        assert load_job(job_file(GOOD), [f"output={path}"]).output == meant
+
+
 def test_environment_variables_in_the_path_of_a_second_list_are_its_own(job_file, monkeypatch):
     monkeypatch.setenv("SCRATCH", "/scratch/me")
     job = load_job(job_file(GOOD), ["catalog.match.path=$SCRATCH/second.csv"])

@@ -104,3 +104,12 @@ def test_a_wrong_setting_is_told_in_the_words_of_a_job_file(table, kind, setting
 
 def test_a_right_setting_is_taken():
     assert valid("cutouts", CutoutsSection, {"size": 5}).size == 5
+
+
+@pytest.mark.parametrize("name", ["composites", "features"])
+def test_cutouts_that_are_not_square_are_refused(name):
+    flux = xr.DataArray(np.ones((1, 3, 64, 60)), {"band": list("gri")}, ("object", "band", "y", "x"))
+    with pytest.raises(ConfigurationError, match=r"must be square.* have 64 rows \(y\) and 60 columns \(x\)"):
+        image_stage(name, flux.to_dataset(name="flux"), {})
+    with pytest.raises(ConfigurationError, match=r"must be square.* have 64 rows \(y\) and 0 columns"):
+        image_stage(name, flux.isel(x=0).to_dataset(name="flux"), {})

@@ -3,7 +3,14 @@
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper, save_model
 
-TYPES = {"f4": TensorProto.FLOAT, "f8": TensorProto.DOUBLE, "f2": TensorProto.FLOAT16, "u1": TensorProto.UINT8}
+TYPES = {
+    "f4": TensorProto.FLOAT,
+    "f8": TensorProto.DOUBLE,
+    "f2": TensorProto.FLOAT16,
+    "u1": TensorProto.UINT8,
+    "i8": TensorProto.INT64,
+    "b": TensorProto.BOOL,
+}
 
 
 def write_model(path, nodes, inputs, outputs, weights=None, **domains):

@@ -24,6 +24,27 @@ def test_a_file_may_ask_for_another_type(tmp_path, kind, tolerance):
     np.testing.assert_allclose(answer, FLUX @ WEIGHTS, atol=tolerance)
 
 
+@pytest.mark.parametrize("kind", ["u1", "i8", "f2"])
+def test_an_object_whose_values_the_file_s_type_would_change_is_not_answered(tmp_path, kind):
+    node = helper.make_node("Cast", ["x"], ["answer"], to=TensorProto.FLOAT)
+    path = write_model(tmp_path / "m.onnx", [node], [("x", ["n", 6], kind)], [("answer", ["n", 6])])
+    model = adopted(path, {"outputs": "embedding", "dimensions": 6})
+    flux = np.ones((4, 6), "f4")
+    flux[1, 2], flux[2, 2], flux[3, 2] = 0.5, -1.0, 1e5
+    fit = {"u1": [0], "i8": [0, 2, 3], "f2": [0, 1, 2]}[kind]
+    answer = model.predict_proba({"flux": flux})
+    np.testing.assert_array_equal(answer[fit], flux[fit])
+    assert np.isnan(np.delete(answer, fit, axis=0)).all()
+
+
+def test_bits_may_become_truth_values(tmp_path):
+    node = helper.make_node("Cast", ["x"], ["answer"], to=TensorProto.FLOAT)
+    path = write_model(tmp_path / "m.onnx", [node], [("x", ["n", 6], "b")], [("answer", ["n", 6])])
+    model = adopted(path, {"outputs": "embedding", "dimensions": 6}, variables=("mask",))
+    answer = model.predict_proba({"mask": np.array([[0, 1, 2, 4, 0, 8]], "i4")})
+    np.testing.assert_array_equal(answer, [[0, 1, 1, 1, 0, 1]])
+
+
 def test_a_saved_model_is_loaded_and_a_changed_file_is_refused(tmp_path):
     model = adopted(linear(tmp_path / "m.onnx", WEIGHTS, softmax=True), CLASSES)
     model.save(tmp_path / "folder")

@@ -44,6 +44,30 @@ def test_a_forest_gives_its_own_probabilities_one_tree_after_another(tmp_path):
     assert loaded.manifest.framework is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (LABEL.astype(object), ("A", "F", "G")),
+        (np.arange(60) % 3 + 1, ("1", "2", "3")),
+        (np.arange(60) % 2.0, ("0", "1")),
+        (VALUE[:, 0] > 0, ("False", "True")),
+        (np.column_stack([LABEL, LABEL]), ()),
+        (np.column_stack([LABEL, np.arange(60) % 2]).astype(object), ()),
+    ],
+)
+def test_classes_have_the_names_of_the_labels_trained_on_whatever_their_type(tmp_path, labels, names):
+    from sklearn.tree import DecisionTreeClassifier
+
+    skops.io.dump(DecisionTreeClassifier().fit(VALUE, labels), tmp_path / "m.skops")
+    assert AdoptedSkops.class_names(AdoptedSkops.read_model(tmp_path / "m.skops")) == names
+
+
+def test_what_is_no_estimator_is_refused(tmp_path):
+    skops.io.dump({"a": 1}, tmp_path / "m.skops")
+    with pytest.raises(ConfigurationError, match=r"m\.skops holds no estimator of scikit-learn, but a dict"):
+        AdoptedSkops.read_model(tmp_path / "m.skops")
+
+
 def test_a_regression_gives_values_and_a_gaussian_process_errors_too(tmp_path):
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.linear_model import Ridge

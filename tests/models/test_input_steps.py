@@ -122,6 +122,11 @@ def test_grey_levels_become_numbers_between_0_and_1():
     assert made.dtype == np.float32
 
 
+def test_limits_of_clip_the_wrong_way_round_are_refused():
+    with pytest.raises(ConfigurationError, match=r"'clip:10,9' would make all values equal; write clip:LOW,HIGH"):
+        input_steps.clip(spectra(FLUX), 10, 9)
+
+
 def test_asinh_and_clip_leave_what_describes_the_data():
     given = spectra(FLUX, ivar=np.full_like(FLUX, 7))
     np.testing.assert_allclose(input_steps.asinh(given, 3.0).values["flux"], np.arcsinh(FLUX / 3), rtol=1e-6)

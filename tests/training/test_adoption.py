@@ -133,10 +133,10 @@ def test_without_splits_each_object_is_compared_with_all_others(weights, tmp_pat
 
 
 def test_values_and_embeddings_are_adopted_too(job, spectra, weights, tmp_path):
-    net = linear(tmp_path / "net.onnx", weights[:, :2], outputs=("mean", "sigma"))
+    net = linear(tmp_path / "net.onnx", weights[:, :2], -50.0, outputs=("mean", "sigma"))
     sb.adopt(net, job, "spectra", "values:z,teff[K]", tmp_path / "v", preprocess=READY, errors=True)
     values = sb.predict(spectra, tmp_path / "v")
-    np.testing.assert_allclose(values.value.values, normalised(spectra) @ weights[:, :2], atol=1e-5)
+    np.testing.assert_allclose(values.value.values, normalised(spectra) @ weights[:, :2] - 50, atol=1e-4)
     np.testing.assert_allclose(values.error.values, -values.value.values, atol=1e-6)
     assert values.unit.values.tolist() == ["1", "K"]
     made = sb.adopt(net, job, "spectra", "embedding", tmp_path / "e", preprocess=READY, take="sigma", variables="flux")
@@ -158,6 +158,13 @@ def test_a_folder_is_replaced_only_when_asked(job, weights, tmp_path):
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     with pytest.raises(ConfigurationError, match="holds something else"):
         sb.adopt(net, job, "spectra", CLASSES, tmp_path / "mine", **keys, replace=True)
+
+
+def test_a_tilde_in_the_folder_s_name_is_the_home_folder(job, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    net = linear(tmp_path / "net.onnx", weights, softmax=True)
+    sb.adopt(net, job, "spectra", CLASSES, "~/model", preprocess=READY)
+    assert (tmp_path / "model" / "manifest.json").exists()
 
 
 def test_a_model_that_does_not_work_is_not_written(job, weights, tmp_path):

@@ -142,6 +142,17 @@ def test_a_small_quantity_beside_a_large_one_is_looked_at_too(tmp_path):
         check_alone(model, prepared, check_answers(model, prepared, logits=False))
 
 
+def test_an_error_below_0_is_refused(tmp_path):
+    path = linear(tmp_path / "m.onnx", np.full((40, 1), 1e-3), outputs=("answer", "error"))
+    model = model_of(path, outputs="values", quantities=[{"name": "z"}], errors=True)
+    model.manifest.recipe.steps["outputs"] = '["answer", "error"]'
+    prepared = check_inputs(model, block())
+    with pytest.raises(ConfigurationError, match=r"an error is never negative, and the model's go down to -0\.4"):
+        check_answers(model, prepared, logits=False)
+    model.manifest.recipe.steps["outputs"] = '["answer", "answer"]'
+    assert check_answers(model, prepared, logits=False).shape == (5, 2)
+
+
 def test_answers_are_shown_in_words(tmp_path):
     recipe = Recipe(product="spectra", variables=("flux",), shape=(4,))
     about = {"kind": "adopted", "variant": "onnx", "recipe": recipe}
@@ -152,3 +163,13 @@ def test_answers_are_shown_in_words(tmp_path):
     assert in_words(values, np.array([[0.1, 5777.0, 0.01, 50.0]])) == ["z 0.1 ± 0.01, teff 5777 ± 50 K"]
     embedding = Manifest(outputs="embedding", dimensions=4, **about)
     assert in_words(embedding, np.array([[1, 2.5, -3, 4]])) == ["1, 2.5, -3, …"]
+
+
+@pytest.mark.parametrize(("kind", "factor"), [("u1", 1), ("f2", 1e4)])
+def test_values_that_the_model_s_type_would_change_are_refused(tmp_path, kind, factor):
+    node = helper.make_node("Cast", ["x"], ["answer"], to=1)
+    path = write_model(tmp_path / "m.onnx", [node], [("x", ["n", 40], kind)], [("answer", ["n", 40])])
+    given = {name: values * np.float32(factor) for name, values in block().items()}
+    with pytest.raises(ConfigurationError, match=r"takes x as (uint8|float16), which would change .* 5 objects out of"):
+        check_inputs(model_of(path), given)
+    assert check_inputs(model_of(path, steps=("clip:-1,0",)), given)["possible"].all()

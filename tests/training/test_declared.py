@@ -35,6 +35,14 @@ def test_a_model_s_own_classes_are_taken_and_another_order_is_refused():
         declared("classes:F,A", errors=False, names=("A", "F"))
 
 
+def test_codes_are_given_names_or_taken_as_they_are_but_not_in_another_order():
+    codes = ("0", "1", "2")
+    assert declared("classes", errors=False, names=codes)["classes"] == codes
+    assert declared("classes:A,F,G", errors=False, names=codes)["classes"] == ("A", "F", "G")
+    with pytest.raises(ConfigurationError, match=r"own classes are 0, 1, 2, in this order, and outputs name 2, 1, 0"):
+        declared("classes:2,1,0", errors=False, names=codes)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -18,6 +18,8 @@ from survey_batch.catalog.rows import count_up, spans
 from survey_batch.config.job import Job
 from survey_batch.core.cores import on_cores
 from survey_batch.core.sorting import BATCH_ROWS, Sorter, in_batches, takeable
+from survey_batch.core.wording import counted
+from survey_batch.preflight.provenance import changed_settings
 from survey_batch.results.export.changes import Changes
 from survey_batch.results.export.matching import match
 from survey_batch.results.export.provenance import provenance_of
@@ -87,6 +89,7 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
     changes, results, section = Changes(), find_results(job, with_, positions=positions), object_catalog(job)
     opened = open_catalog(section, job.archive)
     matched = match(job, section, opened)
+    _note_differences(job, results, len(matched.rows), changes)
     added = [field.with_name(OURS + field.name) for field in results.fields]
     catalog = _Rows(opened, matched.rows, {field.name.lower() for field in added}, changes)
     schema = pa.schema([*with_units(catalog.schema, opened, section), *added])
@@ -100,6 +103,19 @@ def join_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
                 yield pa.table([*part.columns, *found.columns], schema=schema)
 
         yield Joined(schema, len(matched.rows), batches, changes)
+
+
+def _note_differences(job: Job, results: Results, rows: int, changes: Changes) -> None:
+    """Note where what is stored is not what the job and its catalogue say now."""
+    for product in results.products:
+        if changed := changed_settings(job, product):
+            reason = f"made with other settings than the job has now ({'; '.join(changed)}); exported as it is stored"
+            changes.note(reason, f"{product}.zarr")
+    if (gone := results.rows - rows) > 0:
+        verb = "is" if gone == 1 else "are"
+        changes.note(
+            f"{verb} no longer chosen from the catalogue, and left out", f"{counted(gone, 'object')} of the run"
+        )
 
 
 def _sorted(results: Results, plan_rows: Array, folder: Path) -> Sorter:

@@ -44,10 +44,13 @@ class Results:
     ----------
     rows : int
     parts : tuple of Part
+    products : tuple of str
+        From which they come.
     """
 
     rows: int
     parts: tuple[Part, ...]
+    products: tuple[str, ...]
 
     @property
     def fields(self) -> list[pa.Field]:
@@ -109,7 +112,7 @@ def find_results(job: Job, with_: Sequence[str] = (), *, positions: bool = False
         parts.append(outlier_column(job.output))
     if NEIGHBOURS in asked.columns:
         parts.append(neighbour_columns(job.output))
-    return Results(rows, tuple(parts))
+    return Results(rows, tuple(parts), tuple(made))
 
 
 def _status(output: str, product: str, rows: int) -> Statuses:

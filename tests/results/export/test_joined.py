@@ -172,3 +172,27 @@ def test_positions_of_the_plan_are_added_where_they_are_asked_for(finished):
     assert whole["sb_ra"].to_pylist() == whole["ra"].to_pylist()
     assert whole["sb_dec"].to_pylist() == whole["dec"].to_pylist()
     assert whole["sb_object_id"].to_pylist()[-1 - NOT_OK] == str(1000 + NOT_OK)
+
+
+def notes(job):
+    """What an export says, but of the types of the catalogue's own columns."""
+    said = []
+    export_catalog(job, say=said.append)
+    return [line for line in said if not line.startswith("z: ")]
+
+
+def test_a_product_that_was_made_with_other_settings_is_exported_with_a_note(job):
+    assert notes(job) == []
+    other = job.model_copy(update={"spectra": job.spectra.model_copy(update={"wavelength_max": 8000.0})})
+    (note,) = notes(other)
+    assert note.startswith("spectra.zarr: made with other settings than the job has now (spectra.wavelength_max: was ")
+    assert note.endswith(", now 8000.0); exported as it is stored")
+
+
+def test_objects_that_the_catalogue_no_longer_has_are_left_out_with_a_note(job):
+    catalog = Path(job.catalog.path)
+    lines = catalog.read_text().splitlines()
+    catalog.write_text("\n".join(lines[:-1]) + "\n")
+    assert notes(job) == ["1 object of the run: is no longer chosen from the catalogue, and left out"]
+    catalog.write_text("\n".join(lines[:-2]) + "\n")
+    assert notes(job) == ["2 objects of the run: are no longer chosen from the catalogue, and left out"]
