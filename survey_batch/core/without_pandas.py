@@ -6,8 +6,9 @@ that before pandas was imported, and the import takes a third of a second in eve
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ def spare_pandas() -> None:
     """
     if "pandas" in sys.modules or not hasattr(pa.lib, "_pandas_api"):
         return
+    if any(isinstance(one, _FindsPandas) for one in sys.meta_path):
+        return
     finder = _FindsPandas()
     sys.meta_path.insert(0, finder)
     try:
@@ -29,7 +32,10 @@ def spare_pandas() -> None:
 
 
 class _FindsPandas(MetaPathFinder):
-    """Hides pandas from pyarrow, then finds it once, with a loader that tells pyarrow."""
+    """Hides pandas from pyarrow, then finds it with a loader that tells pyarrow, until it is imported.
+
+    Libraries also look for pandas without importing it (`importlib.util.find_spec`).
+    """
 
     hides = True
 
@@ -40,16 +46,16 @@ class _FindsPandas(MetaPathFinder):
             return None
         if self.hides:
             raise ModuleNotFoundError("pandas is not looked for yet", name=name)
-        sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(name, path, target)
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next((found for found in others if found is not None), None)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Telling(spec.loader)
+            spec.loader = _Telling(spec.loader, self)
         return spec
 
 
 class _Telling(Loader):
-    def __init__(self, usual: Loader) -> None:
-        self.usual = usual
+    def __init__(self, usual: Loader, finder: _FindsPandas) -> None:
+        self.usual, self.finder = usual, finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self.usual.create_module(spec)
@@ -59,4 +65,6 @@ class _Telling(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self.usual
         self.usual.exec_module(module)
+        with suppress(ValueError):
+            sys.meta_path.remove(self.finder)
         _ = pa.lib._pandas_api.pd  # noqa: SLF001 - it looks again, and finds it

@@ -21,6 +21,8 @@ spare_pandas()
     "then",
     [
         "import pandas as pd; assert pa.array(pd.Series([1.0, float('nan')])).null_count == 1",
+        "from importlib.util import find_spec; assert all(find_spec('pandas') for _ in range(3)); import pandas as pd; "
+        "assert pa.array(pd.Series([1.0, float('nan')])).null_count == 1",
         "from pandas import DataFrame; assert pa.table(DataFrame({'a': [1]})).num_rows == 1",
         "assert pa.table({'a': [1]}).to_pandas().a.tolist() == [1]",
     ],
