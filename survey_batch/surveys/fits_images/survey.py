@@ -106,11 +106,13 @@ class FitsImages(Survey):
         own = _own(archive)
         key = tile_names(own, rows.text, len(rows))
         nameless = np.asarray(key["file"].is_null())
-        if own.tiles and nameless.any():
-            from survey_batch.surveys.fits_images.tiles import find_tiles  # it takes a search tree, which few jobs need
+        if own.tiles:
+            from survey_batch.surveys.fits_images.tiles import find_tiles, read_tiles  # they take a search tree
 
-            key = find_tiles(rows, key, nameless, own)
-            nameless = np.asarray(key["file"].is_null())
+            read_tiles(own)  # windows are filled by the list, too: one that cannot be read is refused before any work
+            if nameless.any():
+                key = find_tiles(rows, key, nameless, own)
+                nameless = np.asarray(key["file"].is_null())
         columns = " or ".join(own.columns)
         rows.reject(nameless, f"{columns} is missing: no image can be found without it", *own.columns)
         for file, hdu in files_and_hdus(own.key[2:]):

@@ -6,8 +6,10 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
+from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
 from survey_batch.images.quality import NO_DATA
+from survey_batch.planning.plan import make_plan
 from survey_batch.stages import tile_stitching
 from survey_batch.store.notes import collect_problems
 from survey_batch.store.problems import read_problems
@@ -152,3 +154,11 @@ def test_only_images_that_cover_what_is_beyond_the_edge_are_read(tmp_path, monke
     done(made_of(tmp_path, tmp_path / "out", rows_at([(89.3, 30.2), (30.4, 20.2)])))
     assert set(asked) <= {"a.fits", "b.fits"}
     assert len(asked) == 1
+
+
+def test_a_list_that_is_not_there_is_refused_by_the_plan_also_where_the_catalogue_names_the_images(tmp_path):
+    write_tiles(tmp_path)
+    (tmp_path / "tiles.csv").unlink()
+    rows = [{**row, "file": "a.fits"} for row in rows_at(PLACES[:1])]
+    with pytest.raises(ConfigurationError, match="archive.tiles: "):
+        make_plan(made_of(tmp_path, tmp_path / "out", rows))
