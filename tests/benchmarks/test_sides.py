@@ -97,8 +97,8 @@ def test_composites_equal_those_of_pillow_and_pictures_are_measured(sdss, tmp_pa
 @pytest.mark.slow
 def test_the_phase_predicts_what_the_network_does(lamost, tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
-    monkeypatch.setattr(predictions, "OBJECTS", 16)
-    monkeypatch.setattr(predictions, "BATCH", 8)
+    few = replace(predictions.NETWORKS["convolution"], objects=16, batch=8)
+    monkeypatch.setitem(predictions.NETWORKS, "convolution", few)
     assert "largest difference" in said(predictions.row(lamost, tmp_path))
 
 

@@ -125,9 +125,15 @@ def test_cutouts_features_and_predictions_of_images_are_too(tmp_path):
 
 
 def controller_away(running):
-    """Kill SLURM's controller, and bring it back once the run has told of it."""
+    """End SLURM's controller, and bring it back once the run has told of it.
+
+    It is asked to end, as on a restart. If it is killed within seconds of the jobs' start, it has not yet written down
+    that they run, starts them anew when it is back, and what they are called in the end is chance.
+    """
     folder = Path(os.environ["SLURM_DIR"])
-    kill(psutil.Process(int((folder / "slurmctld.pid").read_text())))
+    controller = psutil.Process(int((folder / "slurmctld.pid").read_text()))
+    controller.terminate()
+    controller.wait(PATIENCE)
     deadline = time.monotonic() + PATIENCE
     while "SLURM does not answer" not in running.messages:
         assert running.process.poll() is None, running.messages
