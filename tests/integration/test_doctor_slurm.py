@@ -41,7 +41,7 @@ def by_place(findings):
 def test_a_job_that_would_run_is_found_good_on_a_worker_that_ends_afterwards(make_job):
     said = []
     found = by_place(diagnose(make_job(), say=said.append))
-    assert {finding.state for finding in found.values()} == {State.OK}, found
+    assert [finding for finding in found.values() if finding.state is not State.OK] == []
     assert "to start at" in found["SLURM for [cluster]", "jobs"].found
     assert "SLURM job" in found["worker of [cluster]", "worker"].found
     assert "the same folder" in found["worker of [cluster]", "output"].found
