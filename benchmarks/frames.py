@@ -54,7 +54,7 @@ def row(data: Data, scratch: Path) -> Row:
 
 
 def same_pixels(job: Job, path: Path) -> str:
-    """Compare the first frame's pixels with those that astropy reads. Raise RuntimeError if they differ."""
+    """Compare the pixels of the first frame with what astropy reads; raise RuntimeError if they differ."""
     ours = np.asarray(stored(open_group(job.output, "frames"), "image")[0, 0])
     with fits.open(io.BytesIO(bz2.decompress(path.read_bytes()))) as file:
         if not np.array_equal(ours, file[0].data):

@@ -216,7 +216,7 @@ class Inflater:
         return self._more(count) if self._more else b""
 
     def _lacking(self, length: int) -> int:
-        """Estimate how many bytes more hold the blocks up to `length`, at the size of those that have come."""
+        """Estimate how many more bytes are needed to unpack `length` bytes, from how well the first blocks packed."""
         if length > self._ceiling:
             return self._ceiling
         if not self._length:

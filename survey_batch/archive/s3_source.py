@@ -102,5 +102,5 @@ class S3Source:
 
 
 def _code(error: Exception) -> str:
-    """Return what S3 calls an error; empty if it is none of its own."""
+    """Return the name that S3 gives to an error; empty for an error that does not come from S3."""
     return str(getattr(error.__cause__, "response", {}).get("Error", {}).get("Code", ""))
