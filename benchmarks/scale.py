@@ -1,27 +1,36 @@
-"""Runs many simulated objects through every stage: speed, memory from first to last, and lazy beside stored results.
+"""How the cost of whole jobs grows with objects and workers: seconds, CPU time by stage, and memory.
 
-    python -m benchmarks.scale FOLDER [--objects 50000 --fields 40] [--spectra 100000] [--workers 2] [--only sdss]
+    python -m benchmarks.scale FOLDER [--sizes 1000 10000 100000] [--workers 1 2] [--only images] [--per-field 1000]
 
-The archives are simulated into FOLDER where they are not there yet, which takes longer than the runs. Writes
-`scale.png` and `scale.json` into FOLDER.
+Each job is run with all its stages, for each size and each number of workers. Of the largest with the most workers,
+memory is watched from the first tenth of a stage to the last, and some shards are computed again, lazily, and compared.
+Spectra are the real ones, listed again and again; without real files, simulated ones are taken. Images are simulated
+into FOLDER where they are not there yet: 16 CPU-seconds a field. Writes `scale.json`, `scale-cost.png` and a picture of
+the memory for each job into FOLDER.
 """
 
 import argparse
 import json
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 import survey_batch as sb
+from benchmarks.data import find_data, link_copies, repeat_catalog
+from benchmarks.scale_archive import simulate_fields
+from benchmarks.scale_cost import Cost, draw_costs, tables
 from benchmarks.scale_memory import Watch, draw, flatness
 from benchmarks.timing import machine
 from survey_batch.cluster import connect
-from survey_batch.config.job import Job
+from survey_batch.config.job import ClusterSection, Job
 from survey_batch.execution.runner import run
-from survey_batch.simulate import simulate_lamost, simulate_sdss
 from survey_batch.training.train import train
 
 SEED = 7
@@ -30,119 +39,112 @@ TRAINED_ON = 3000
 
 SAMPLED_SHARDS = 3
 
+STAGES = {
+    "images": ["frames", "cutouts", "composites", "features", "predictions"],
+    "spectra": ["spectra", "features", "predictions"],
+}
+
 
 def main() -> None:
-    """Run what was asked for, and print a line per stage."""
+    """Run what was asked for, and print a table for each job."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=(__doc__ or "").split(":")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--objects", type=int, default=50_000)
-    parser.add_argument("--fields", type=int, default=40)
-    parser.add_argument("--spectra", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", nargs="+", choices=["sdss", "lamost"], default=["sdss", "lamost"])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--only", nargs="+", choices=list(STAGES), default=list(STAGES))
+    parser.add_argument("--per-field", type=int, default=1_000, help="objects in a field of images")
     options = parser.parse_args()
-    print(machine())
-    results = {job.name: measure(job, options.workers, options.folder) for job in make_jobs(options)}
-    (options.folder / "scale.json").write_text(json.dumps(results, indent=1))
+    folder, found = options.folder.absolute(), []
+    print(machine(), flush=True)
+    for name in options.only:
+        make = images if name == "images" else spectra
+        found += list(grow(name, make(folder, max(options.sizes), options.per_field), folder, options))
+    (folder / "scale.json").write_text(json.dumps([machine(), *map(asdict, found)], indent=1), encoding="utf-8")
+    draw_costs(found, folder / "scale-cost.png")
+    print(tables(found))
 
 
-def make_jobs(options: argparse.Namespace) -> Iterator[Job]:
-    """Simulate what is missing, train a small classifier, and make the jobs."""
-    folder: Path = options.folder
-    if "sdss" in options.only:
-        root = folder / "sdss"
-        if not (root / "sources.csv").exists():
-            simulate_sdss(root, fields=options.fields, objects=options.objects, seed=SEED)
-        yield sdss_job(folder, root, options.workers)
-    if "lamost" in options.only:
-        root = folder / "lamost"
-        if not (root / "catalog.csv").exists():
-            simulate_lamost(root, objects=options.spectra, seed=SEED, layout="plan")
-        yield lamost_job(folder, root, options.workers)
-
-
-def sdss_job(folder: Path, root: Path, workers: int) -> Job:
-    """Frames, cutouts, composites, features and predictions, each stored."""
-    tables = {
+def images(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
+    """Simulate what is missing, and describe a job of frames, cutouts, composites, features and predictions."""
+    root = folder / "sdss"
+    if not (root / "sources.csv").exists():
+        simulate_fields(root, objects, per_field)
+    return {
         "archive": {"survey": "sdss", "root": str(root)},
-        "train": {"classifier": str(folder / "models" / "sdss"), "kind": "table", "members": 2, "epochs": 20},
+        "catalog": {"path": str(root / "sources.csv"), "label": "class"},
+        "train": {"classifier": str(folder / "models" / "images"), "kind": "table", "members": 2, "epochs": 20},
     }
-    stages = ["frames", "cutouts", "composites", "features", "predictions"]
-    return _job("sdss", folder, root / "sources.csv", stages, {"label": "class"}, tables, workers)
 
 
-def lamost_job(folder: Path, root: Path, workers: int) -> Job:
-    """Spectra, features and predictions, each stored."""
-    tables = {
-        "archive": {"survey": "lamost", "root": str(root), "layout": "plan"},
-        "train": {"classifier": str(folder / "models" / "lamost"), "variant": "lines", "members": 2, "epochs": 5},
+def spectra(folder: Path, objects: int, per_field: int) -> dict[str, Any]:  # noqa: ARG001
+    """List spectra often enough, and describe a job of spectra, features and predictions."""
+    data = find_data(folder / "simulated")
+    copies = -(-objects // sum(1 for _ in data.spectra.open(encoding="utf-8")))
+    root = folder / "lamost"
+    if not root.exists():
+        link_copies(data.lamost, copies + 1, root)
+    path = repeat_catalog(data.spectra, copies + 1, folder / "spectra.csv", separator="|", linked=True)
+    return {
+        "archive": {"survey": "lamost", "root": str(root)},
+        "catalog": {"path": str(path), "id": "copy_id", "label": "spectral_type"},
+        "train": {"classifier": str(folder / "models" / "spectra"), "variant": "lines", "members": 2, "epochs": 5},
     }
-    stages = ["spectra", "features", "predictions"]
-    return _job("lamost", folder, root / "catalog.csv", stages, {"label": "spectral_type"}, tables, workers)
 
 
-def _job(
-    name: str,
-    folder: Path,
-    catalog: Path,
-    stages: list[str],
-    columns: dict[str, str],
-    tables: dict[str, Any],
-    workers: int,
-) -> Job:
-    common = {"cluster": {"workers": workers}, **tables}
-    small = folder / f"{name}-small.csv"
-    with catalog.open(encoding="utf-8") as lines:
-        small.write_text("".join(line for _, line in zip(range(TRAINED_ON + 1), lines, strict=False)), encoding="utf-8")
-    if not (Path(tables["train"]["classifier"]) / "manifest.json").exists():
-        split = {"train": 0.7, "test": 0.3}
-        first = _made(f"{name}-small", folder, small, stages[:-1], {**columns, "split": split}, common)
+def grow(name: str, tables: dict[str, Any], folder: Path, options: argparse.Namespace) -> Iterator[Cost]:
+    """Train a small classifier, and run the job with each number of workers and objects."""
+    trained = tables["train"]["classifier"]
+    if not (Path(trained) / "manifest.json").exists():
+        first = job_of(name, TRAINED_ON, folder, tables, STAGES[name][:-1], split={"train": 0.7, "test": 0.3})
         run(first)
         train(first)
-    predictions = {"predictions": {"classifier": tables["train"]["classifier"]}}
-    return _made(name, folder, catalog, stages, columns, {**common, **predictions})
+        rmtree(first.output)
+    made = {**tables, "predictions": {"classifier": trained}}
+    for workers in sorted(options.workers):
+        for objects in sorted(options.sizes):
+            job = job_of(name, objects, folder, made, STAGES[name])
+            rmtree(job.output, ignore_errors=True)
+            largest = (workers, objects) == (max(options.workers), max(options.sizes))
+            yield measure(job, name, workers, folder if largest else None)
+            rmtree(job.output)
 
 
-def _made(
-    name: str, folder: Path, catalog: Path, stages: list[str], columns: dict[str, Any], tables: dict[str, Any]
-) -> Job:
+def job_of(name: str, objects: int, folder: Path, tables: dict[str, Any], stages: list[str], **catalog: Any) -> Job:
+    """Make the job of a catalogue's first objects."""
+    path = folder / f"{name}-{objects}.csv"
+    with Path(tables["catalog"]["path"]).open(encoding="utf-8") as lines:
+        path.write_text("".join(islice(lines, objects + 1)), encoding="utf-8")
     return Job.model_validate(
         {
-            "name": name,
-            "output": str(folder / "runs" / name),
-            "stages": stages,
-            "catalog": {"path": str(catalog), **columns},
             **tables,
+            "name": name,
+            "output": str(folder / "runs" / f"{name}-{objects}"),
+            "stages": stages,
+            "catalog": {**tables["catalog"], "path": str(path), **catalog},
         }
     )
 
 
-def measure(job: Job, workers: int, folder: Path) -> dict[str, Any]:
-    """Run a job on a local cluster, watch its workers, and compare lazy results with stored ones."""
-    with connect(job.cluster) as connection:
+def measure(job: Job, name: str, workers: int, pictures: Path | None) -> Cost:
+    """Run a job on new workers; if it gets pictures, compare lazy results with stored ones too."""
+    begun, before = time.monotonic(), time.process_time()
+    with connect(ClusterSection(workers=workers)) as connection:
         with Watch(connection.client) as watch:
             summary = run(job, watch, client=connection.client)
-        draw(watch, job.name, folder / f"scale-{job.name}.png")
-    print(f"{job.name}: {summary.counts}, {workers} workers")
-    lines = {stage: rates(record) for stage, record in summary.stages.items()}
-    for stage, line in lines.items():
-        memory = flatness(watch, stage)
-        line.update(memory)
-        print(f"    {stage}: " + ", ".join(f"{key} {value:.4g}" for key, value in line.items()), flush=True)
-    compared = list(compare(job))
-    print("    lazy and stored equal bit for bit: " + ", ".join(compared), flush=True)
-    return {"machine": machine(), "counts": summary.counts, "stages": lines, "lazy_equal": compared}
-
-
-def rates(record: dict[str, Any]) -> dict[str, float]:
-    """Rows per second of wall time and of CPU time."""
-    rows = record.get("rows_done", 0)
-    return {
-        "rows": rows,
-        "seconds": record.get("wall_seconds", np.nan),
-        "per_second": rows / record.get("wall_seconds", np.nan),
-        "per_cpu_second": rows / max(record.get("cpu_seconds", 0), 1e-9),
+        cpu = sum(connection.client.run(time.process_time).values()) + time.process_time() - before
+    wall = time.monotonic() - begun
+    stages = {
+        stage: {key: record.get(key, 0.0) for key in ("rows_done", "cpu_seconds", "wall_seconds")}
+        for stage, record in summary.stages.items()
     }
+    cost = Cost(name, sum(summary.counts.values()), workers, wall, cpu, stages)
+    print(f"{cost.said()}; {summary.counts}", flush=True)
+    if pictures:
+        draw(watch, name, pictures / f"scale-{name}.png")
+        for stage in stages:
+            stages[stage].update(flatness(watch, stage))
+        print("    lazy and stored equal bit for bit: " + ", ".join(compare(job)), flush=True)
+    return cost
 
 
 def compare(job: Job) -> Iterator[str]:
