@@ -26,7 +26,7 @@ EXIT_CODES = {
     EXIT_INCOMPLETE: "it ended, but some rows are `unreachable` or `failed` (the same command tries them again), "
     "`doctor` found what would fail, `verify` found what is wrong, or there was another error of the package",
     EXIT_CONFIGURATION: "the job, the command line or the machine is at fault; the message says what to change",
-    EXIT_MISMATCH: "the output belongs to another job, and was left alone",
+    EXIT_MISMATCH: "a product is of another job, or does not suit the classifier; it was left alone",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; what is finished is kept, and the same command goes on",
 }
 """What the exit code of every verb says."""
