@@ -57,7 +57,9 @@ class AdoptedOnnx(Adopted):
                 "options={'zipmap': False}"
             )
         if not any(port.type in TYPES for port in outputs):
-            raise ConfigurationError(f"{path} answers with {kinds}, and none is an array of numbers: export one that is")
+            raise ConfigurationError(
+                f"{path} answers with {kinds}, and none is an array of numbers: export one that is"
+            )
         return session
 
     @cached_property
