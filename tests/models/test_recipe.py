@@ -89,7 +89,7 @@ def test_a_grid_of_another_step_is_found_and_is_not_the_default_s():
     grid = Grid(first=180000, count=500, step=2e-5)
     assert Grid.of(grid.wavelength) == grid
     recipe = Recipe(product="spectra", variables=("flux",), shape=(500,), grid=Grid(first=36000, count=500))
-    with pytest.raises(PlanMismatchError, match=r"set wavelength_min = 3980.6, wavelength_max = 4466.3 and step = 0.0001 in"):
+    with pytest.raises(PlanMismatchError, match=r"set wavelength_min = 3980.6, wavelength_max = 4466.3 and"):
         recipe.check_product({"wavelength": grid.wavelength})
 
 
