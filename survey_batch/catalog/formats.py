@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import fsspec
 
@@ -14,6 +15,7 @@ from survey_batch.catalog.parquet_file import folder_source, parquet_source
 from survey_batch.catalog.source import FIRST_TABLE, Choice, Location, Rows, Source
 from survey_batch.catalog.tables import fits_source, text_source, votable_source
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
+from survey_batch.core.paths import is_url
 
 _ZSTD = "zstd"
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": _ZSTD}
@@ -77,12 +79,21 @@ def _explained(url: str) -> Iterator[None]:
     except SurveyBatchError:
         raise
     except FileNotFoundError as error:
-        raise ConfigurationError(f"catalog.path: there is no file {url}: correct the path") from error
+        raise ConfigurationError(
+            f"catalog.path: there is no file {url}: correct the path{_counting_from(url)}"
+        ) from error
     except Exception as error:  # each fsspec backend and each file format has errors of its own
         raise ConfigurationError(
             f"catalog.path: cannot read {url} ({type(error).__name__}: {error}): check the address, your "
             "access to it, and that the file is complete"
         ) from error
+
+
+def _counting_from(path: str) -> str:
+    """Say where a relative path leads from."""
+    if is_url(path) or Path(path).is_absolute():
+        return ""
+    return f"; relative paths count from the folder in which you give the command, now {Path.cwd()}"
 
 
 def _compression(url: str) -> str | None:

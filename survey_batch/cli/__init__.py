@@ -20,13 +20,13 @@ from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError, SurveyBatchError
 from survey_batch.core.redaction import redacted
 
-EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_INCOMPLETE, EXIT_CONFIGURATION, EXIT_MISMATCH, EXIT_INTERRUPTED = 1, 2, 3, interrupt.EXIT_CODE
 EXIT_CODES = {
     0: "done",
     EXIT_INCOMPLETE: "it ended, but some rows are `unreachable` or `failed` (the same command tries them again), "
     "`doctor` found what would fail, `verify` found what is wrong, or there was another error of the package",
     EXIT_CONFIGURATION: "the job, the command line or the machine is at fault; the message says what to change",
-    EXIT_MISMATCH: "the output belongs to another job, and was left alone",
+    EXIT_MISMATCH: "a product is of another job, or does not suit the classifier; it was left alone",
     EXIT_INTERRUPTED: "interrupted by Ctrl-C or SIGTERM; what is finished is kept, and the same command goes on",
 }
 """What the exit code of every verb says."""
@@ -91,11 +91,11 @@ def main() -> None:
     _collect_less()
     sys.excepthook = _show_defect
     _warnings_to_terminal()
-    interrupt.listen()
     compute_like_a_worker()  # training, which happens in this process
     completion.teach_bash()
     asked_by_program = "--json" in sys.argv[1:]
     try:  # typer itself shows a person how a command is to be written
+        interrupt.listen()
         with completion.bash_words(os.environ), completion.zsh_words(os.environ):
             app = typer.main.get_command(make_app())
             sys.exit(app.main(prog_name="survey-batch", standalone_mode=not asked_by_program) or 0)

@@ -13,7 +13,10 @@ from survey_batch.cli.output import answer
 
 def similar(
     job: JobFile,
-    ids: Annotated[list[str], typer.Argument(metavar="ID…", help="object_id of one object or several.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID…", help="Ids of one object or several, as in the column sb_object_id of an export."),
+    ],
     overrides: Overrides = None,
     top: Annotated[int, typer.Option(min=1, help="Neighbours of each object.")] = 20,
     metric: Annotated[
@@ -23,7 +26,7 @@ def similar(
 ) -> None:
     """List the objects most like some others, by their distance in the embedding that the job's predictions hold.
 
-    Every object is compared. Ids are those of the catalogue, as in the column sb_object_id of an export.
+    Every object is compared. Ids are those of the catalogue.
 
     Example: survey-batch similar jobs/lamost-embedding.toml spec-55859-F5902_sp01-034 --top 5
     """

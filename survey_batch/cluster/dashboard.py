@@ -64,6 +64,7 @@ class AwaitedDashboard(Application):
             pages = await asyncio.to_thread(import_module, "distributed.dashboard.scheduler")
             pages.connect(self.scheduler.http_application, self.scheduler.http_server, self.scheduler, self.prefix)
             applications.remove(self)
+            _answer_head()
             for add in self.waiting:
                 add()
 
@@ -77,6 +78,15 @@ class _FirstLook(RequestHandler):
     async def get(self) -> None:
         await self.awaited.load()
         self.redirect("/" + (self.request.uri or "").lstrip("/"))  # one slash: two would name another server
+
+    head = get
+
+
+def _answer_head() -> None:
+    """Have Bokeh answer HEAD as it answers GET; Tornado leaves the body out."""
+    from bokeh.server.views.doc_handler import DocHandler
+
+    DocHandler.head = DocHandler.get
 
 
 class _Plots(IndividualPlots):  # type: ignore[misc]

@@ -4,16 +4,19 @@ Python raises `KeyboardInterrupt` at any point. Inside a destructor or a callbac
 TensorFlow and JAX have one) it is lost. So long-running code calls `check` now and then.
 """
 
+import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import resource_tracker
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+EXIT_CODE = 130
+"""Exit code of a command that one of them ended."""
 
 SAME_SECONDS = 1.0
 """A second signal within this time counts as the same interruption: SLURM signals a batch script, which passes the
@@ -28,6 +31,12 @@ def listen() -> None:
     sys.unraisablehook = _unraisable
     for number in SIGNALS:
         signal.signal(number, _interrupt)
+
+
+def end_at_once() -> None:
+    """End the process at either signal, silently; for the time before `listen`, when nothing has begun yet."""
+    for number in SIGNALS:
+        signal.signal(number, lambda *_: os._exit(EXIT_CODE))
 
 
 def check() -> None:
@@ -79,6 +88,8 @@ def kept_from_children() -> Iterator[None]:
 
     A terminal would also interrupt the workers, which would die with a traceback before the client can end them.
     """
+    from multiprocessing import resource_tracker  # the command line starts sooner without it
+
     resource_tracker.ensure_running()  # if started later, it would unblock signals for the cluster's threads
     with held():  # a thread from before, such as that of a progress bar, can still be handed the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -31,6 +31,11 @@ def is_url(path: str) -> bool:
     return "://" in path
 
 
+def absolute(path: str) -> str:
+    """Return a local path from the root, which a later change of folder does not touch; URLs stay as they are."""
+    return path if is_url(path) else str(Path(path).absolute())
+
+
 def join(base: str, *parts: str) -> str:
     """Join a path or URL with names below it."""
     return "/".join([base.rstrip("/"), *parts])

@@ -74,8 +74,12 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
     Parameters
     ----------
     ds
-        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). Your own cutouts also
-        need `aperture_correction` and `psf_fwhm` (object, band): 1 and NaN where they are not known.
+        A product `spectra` (with dimension `wavelength`) or `cutouts` (with dimension `band`). Your own dataset needs
+        the following. Spectra: `flux`, `ivar` and `mask` (object, wavelength), `redshift` (object), NaN where it is not
+        known, and the coordinate `wavelength`, a log10 grid as in the product. Cutouts: `flux` (object, band, y, x)
+        [nanomaggy/pixel]; `x_object` and `y_object` (object, band), the object's position in pixels from 0;
+        `aperture_correction` and `psf_fwhm` (object, band), 1 and NaN where they are not known; and the coordinate
+        `band`. Of cutouts, `ivar` and `mask`, shaped like `flux`, are used if they are there.
     components
         For spectra: a dataset with principal components, such as the product `features` of a job or the result of
         `principal_components`. Without it, there are no principal components in the result.

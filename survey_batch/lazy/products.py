@@ -7,7 +7,7 @@ from survey_batch.config.job import Job
 from survey_batch.config.jobfile import OUTPUT, output_of
 from survey_batch.core.arguments import TEXT, takes
 from survey_batch.core.errors import ConfigurationError
-from survey_batch.core.paths import files_in
+from survey_batch.core.paths import absolute, files_in
 from survey_batch.lazy.datasets import finished, is_small_text, made_of
 from survey_batch.store.products import open_strictly, product_url
 
@@ -36,7 +36,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     Parameters
     ----------
     job : Job, str or path
-        A job, its output, or its file (`.toml`).
+        A job, its output, or its file (`.toml`). A relative path counts from the folder at the time of this call.
     product : str
         Name of the stage that made it: "cutouts", "features" and so on, or a user's own stage.
 
@@ -47,7 +47,7 @@ def open_product(job: Job | str | PathLike[str], product: str) -> "xr.Dataset":
     """
     import xarray as xr
 
-    output = output_of(job)
+    output = absolute(output_of(job))  # it is read later, maybe from another folder
     url = product_url(output, product)
     try:
         lazy = xr.open_zarr(open_strictly(output, product).store, chunks=None)

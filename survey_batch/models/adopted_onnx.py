@@ -49,11 +49,16 @@ class AdoptedOnnx(Adopted):
                     f"{path} takes {port.name!r}, {port.type} of shape {port.shape}: inputs must be arrays of numbers "
                     "whose first axis is the object"
                 )
-        if not any(port.type in TYPES for port in session.get_outputs()):
-            kinds = ", ".join(f"{port.name!r}, {port.type}" for port in session.get_outputs())
+        outputs = session.get_outputs()
+        kinds = ", ".join(f"{port.name!r}, {port.type}" for port in outputs)
+        if any("map(" in port.type for port in outputs):  # the array beside them is a class, and no probability
             raise ConfigurationError(
-                f"{path} answers with {kinds}, and none is an array: export the model without maps, with skl2onnx by "
+                f"{path} answers with {kinds}: export the model without maps, with skl2onnx by "
                 "options={'zipmap': False}"
+            )
+        if not any(port.type in TYPES for port in outputs):
+            raise ConfigurationError(
+                f"{path} answers with {kinds}, and none is an array of numbers: export one that is"
             )
         return session
 

@@ -87,6 +87,11 @@ def _reason(error: Exception) -> str:
             f"{said} (custom operators are code of the model's author, which is never loaded: export the model with "
             "ONNX's own operators)"
         )
+    if "external" in said.lower():  # PyTorch writes net.onnx.data beside net.onnx
+        return (
+            f"{said} (its weights lie in a file of their own: copy that file again, whole, into the folder of the "
+            "model, or export the model with external_data=False)"
+        )
     if "INVALID_PROTOBUF" in said or "No graph was found" in said:
         return f"{said} (it is damaged, or no ONNX file: copy it or export it again)"
     return said

@@ -1,6 +1,7 @@
 """The recipe of a classifier: what it reads of a product, and the check that a product suits it."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from itertools import islice, zip_longest
 from typing import Annotated, Any
@@ -81,6 +82,12 @@ class Grid(Frozen):
         pixel = np.log10(wavelength) / self.step - self.first
         return bool(np.all(np.abs(pixel - np.arange(self.count)) < GRID_TOLERANCE))
 
+    def settings(self) -> str:
+        """Name the keys of `[spectra]` that make this grid: its outer edges, rounded by less than half a pixel."""
+        low, high = 10 ** (self.step * (self.first + np.array([-0.5, self.count - 0.5])))
+        digits = max(0, 1 + math.floor(-math.log10(low * (10**self.step - 1))))
+        return f"wavelength_min = {low:.{digits}f}, wavelength_max = {high:.{digits}f} and step = {self.step:g}"
+
     def __str__(self) -> str:
         low, high = self.wavelength[[0, -1]]
         step = f" of {self.step:g} dex" if self.step != STEP else ""
@@ -155,8 +162,8 @@ class Recipe(Frozen):
                 )
             if difference := _difference(names, [str(name) for name in np.atleast_1d(coords[dim])]):
                 raise PlanMismatchError(
-                    f"the {dim} names of {self.product} are not those the classifier was trained on: {difference}; "
-                    f"make {self.product} with the settings it was trained with, or {self._again}"
+                    f"the {dim} names of {self.product} are not those the classifier takes: {difference}; "
+                    f"make {self.product} with the settings that it takes, or {self._again}"
                 )
         if shapes is not None and (wrong := self._wrong_shape(shapes)):
             raise PlanMismatchError(wrong)
@@ -208,8 +215,8 @@ class Recipe(Frozen):
         if not self.grid.matches(wavelength):
             raise PlanMismatchError(
                 f"the product's wavelengths, {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom in "
-                f"{len(wavelength)} pixels, are not those the classifier was trained on ({self.grid}); set "
-                f"wavelength_min, wavelength_max and step in [spectra] accordingly, or {self._again}"
+                f"{len(wavelength)} pixels, are not those the classifier takes ({self.grid}); set "
+                f"{self.grid.settings()} in [spectra], or {self._again}"
             )
 
     def _wrong_shape(self, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -220,7 +227,7 @@ class Recipe(Frozen):
             if shapes[name] != (expected := self.shapes.get(name, self.shape)):
                 return (
                     f"the classifier takes {name!r} of shape {expected} per object, not {shapes[name]}; make "
-                    f"{self.product} with the settings it was trained with, or {self._again}"
+                    f"{self.product} with the settings that it takes, or {self._again}"
                 )
         return None
 

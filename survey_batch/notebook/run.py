@@ -10,6 +10,7 @@ from survey_batch.config.jobfile import OUTPUT, output_of
 from survey_batch.core.arguments import takes
 from survey_batch.core.display import html_table
 from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.paths import absolute
 from survey_batch.core.redaction import redacted
 from survey_batch.lazy.products import open_product, products_in
 
@@ -227,7 +228,7 @@ def open(output: Job | str | PathLike[str]) -> Run:  # noqa: A001
     >>> run.predictions.sb.confusion()  # doctest: +SKIP
     """
     folder = output_of(output)
-    run = Run(folder)
+    run = Run(absolute(folder))
     if not run.products:
         above, _, name = folder.rstrip("/").rpartition("/")
         if name.endswith(".zarr"):

@@ -210,7 +210,7 @@ def nearest_folder(path: str) -> Path:
 
 
 def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
-    """Say what an object costs if fields hold few objects: each frame is fetched and decoded whole."""
+    """Say what an object costs if fields hold few objects: one needs most of a frame, or all of it."""
     usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
     made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
     fetched = sum(cost.fetch_bytes for cost in costs.values())
@@ -223,10 +223,11 @@ def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
         ways.append(
             "cutouts.aperture_correction = false without cutouts.ivar, which fetches no more of frames than needed"
         )
+    as_much = "as much" if job.cutouts.whole_frames else "less than twice as much"
     return [
         f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
-        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of uncompressed data. A field costs the "
-        f"same with one object or a thousand: choose {', or '.join(ways)}"
+        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of uncompressed data. The frames of a "
+        f"field cost {as_much} with a thousand objects as with one: choose {', or '.join(ways)}"
     ]
 
 

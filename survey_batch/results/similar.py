@@ -34,6 +34,8 @@ NEAR, SHORTLIST = 3, 200
 """Most ids that a message suggests, and among how many they are sought."""
 
 
+WHERE_IDS = "ids are in the column sb_object_id of export"
+
 IDS = Kind("an id, or several", lambda value: isinstance(value, str | int | Sequence) or hasattr(value, "dtype"))
 
 
@@ -81,7 +83,7 @@ def find_similar(job: Job, ids: Sequence[str], top: int = TOP, metric: Metric = 
     if top < 1:
         raise ConfigurationError(f"top is {top}: ask for one neighbour at least")
     if not len(ids):
-        raise ConfigurationError("no id is given: name one object at least")
+        raise ConfigurationError(f"no id is given: name one object at least; {WHERE_IDS}")
     if metric not in get_args(Metric):
         raise ConfigurationError(f"metric is {metric!r}, but must be one of {', '.join(get_args(Metric))}")
     vectors, results = read_vectors(job.output), find_results(job, ["label"], positions=True)
@@ -116,9 +118,7 @@ def rows_of_ids(output: str, ids: Sequence[str]) -> Index:
     if unknown := [ids[index] for index in np.flatnonzero(rows < 0).tolist()]:
         more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
         near = difflib.get_close_matches(unknown[0], shortlists[unknown[0]], NEAR)
-        hint = (
-            f"did you mean {' or '.join(map(repr, near))}?" if near else "ids are in the column sb_object_id of export"
-        )
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else WHERE_IDS
         raise ConfigurationError(f"no object of {output} has the id {unknown[0]!r}{more}; {hint}")
     return rows
 

@@ -62,6 +62,16 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         open_source(str(tmp_path / "c.csv"))
 
 
+def test_a_relative_path_to_no_file_is_told_with_the_folder_that_it_counts_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"no file lists/c.csv: .* count from the folder .*, now {tmp_path}$"):
+        open_source("lists/c.csv")
+    with pytest.raises(ConfigurationError, match="correct the path$"):
+        open_source(str(tmp_path / "c.csv"))
+    with pytest.raises(ConfigurationError, match="correct the path$"):
+        open_source("memory://lists/c.csv")
+
+
 def test_a_file_that_vanishes_between_opening_and_reading_is_named(tmp_path):
     path = tmp_path / "c.csv"
     path.write_text("ra,dec\n1,2\n")

@@ -50,3 +50,11 @@ def test_an_unknown_id_ends_with_a_message(command, embedded):
     code, _, err = command("similar", embedded, "object-99")
     assert code == 2
     assert "no object of" in err
+
+
+def test_without_an_id_it_says_what_one_is_and_where_to_find_it(command, embedded):
+    code, out, _ = command("similar", embedded, "--json")
+    assert code == 2
+    assert json.loads(out)["error"]["message"] == (
+        "Missing argument 'ID…'. Ids of one object or several, as in the column sb_object_id of an export."
+    )

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from http.client import HTTPConnection
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -39,6 +40,18 @@ def test_the_first_look_finds_every_page(cluster):
     assert "bokeh" in fetched(cluster, "/workers").lower()
     with pytest.raises(HTTPError, match="404"):
         fetched(cluster, "/no-such-page")
+
+
+def test_head_is_answered_as_get_is(cluster):
+    await_dashboard(cluster)
+    asked = HTTPConnection("127.0.0.1", cluster.scheduler_info["services"]["dashboard"], timeout=PATIENCE)
+    said = []
+    for path in ("/status", "/status", "/no-such-page"):
+        asked.request("HEAD", path)
+        with asked.getresponse() as answer:
+            said.append(answer.status)
+    asked.close()
+    assert said == [302, 200, 404]  # at first, that one should ask again
 
 
 def test_the_address_alone_leads_to_the_first_page(cluster):

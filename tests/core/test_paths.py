@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.paths import (
+    absolute,
     create_bytes,
     exists,
     files_in,
@@ -32,6 +33,13 @@ def folder(request, tmp_path):
     return {"path": str(tmp_path), "file url": f"file://{tmp_path}", "memory url": f"memory://{uuid4().hex}"}[
         request.param
     ]
+
+
+def test_a_local_path_counts_from_the_root_and_a_url_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("runs/a") == f"{tmp_path}/runs/a"
+    assert absolute("/runs/a") == "/runs/a"
+    assert absolute("s3://bucket/runs") == "s3://bucket/runs"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,9 @@ def test_other_shards_give_the_same_predictions_to_rounding(make_job, cluster, p
 
 def test_spectra_on_another_grid_are_refused(make_job, cluster, predicted):
     job = make_job("grid", spectra={"wavelength_max": 8000.0})
-    with pytest.raises(PlanMismatchError, match="are not those the classifier was trained on"):
+    with pytest.raises(
+        PlanMismatchError, match=r"are not those the classifier takes .* set wavelength_min = .* and step = 0.0001 in"
+    ):
         run(job, client=cluster)
 
 

@@ -112,6 +112,25 @@ def test_features_of_spectra_have_components_where_these_are_given():
     np.testing.assert_array_equal(scored.value.sel(feature=shared), plain.value.sel(feature=shared))
 
 
+def test_the_docstring_of_features_names_all_that_one_s_own_dataset_needs():
+    per_band = ("object", "band")
+    centre, one, unknown = (np.full((OBJECTS, len(BANDS)), value) for value in (SIZE / 2, 1.0, np.nan))
+    own = cutouts()[["flux"]].assign(
+        x_object=(per_band, centre),
+        y_object=(per_band, centre),
+        aperture_correction=(per_band, one),
+        psf_fwhm=(per_band, unknown),
+    )
+    radii = {"apertures": (2.0, 3.0), "background": (4.0, 7.0)}
+    for needed in (own, spectra()[["flux", "ivar", "mask", "redshift"]].drop_vars("object_id", errors="ignore")):
+        settings = {"blocks": 4, "lines": False, "indices": False} if "wavelength" in needed.dims else radii
+        assert np.isfinite(features(needed, **settings).value).any()
+        for name in needed.data_vars:
+            assert f"`{name}`" in str(features.__doc__)
+            with pytest.raises(ConfigurationError, match="the dataset lacks|must be square"):
+                features(needed.drop_vars(name), **settings)
+
+
 def test_components_are_learnt_from_the_training_split_alone():
     given = spectra()
     learnt = principal_components(given, 2, blocks=4)

@@ -1,5 +1,7 @@
 """Products are opened by job, output or job file, in chunks as they are stored."""
 
+from pathlib import Path
+
 import pytest
 
 from survey_batch.core.errors import ConfigurationError
@@ -25,6 +27,14 @@ def test_a_job_its_output_and_its_file_give_the_same(job, tmp_path):
     first = open_product(job, "spectra")
     for given in (job.output, path, str(path)):
         assert open_product(given, "spectra").identical(first)
+
+
+def test_a_relative_path_means_what_it_meant_when_the_product_was_opened(job, tmp_path, monkeypatch):
+    whole = open_product(job, "spectra").load()
+    monkeypatch.chdir(Path(job.output).parent)
+    late = open_product(Path(job.output).name, "spectra")
+    monkeypatch.chdir(tmp_path)
+    assert late.load().identical(whole)
 
 
 def test_chunks_are_whole_shards_and_text_is_read_when_it_is_used(job):

@@ -63,15 +63,29 @@ def test_half_precision_is_no_matter_of_the_job(tmp_path):
         load_classifier(tmp_path / "folder", "mixed_float16")
 
 
-def test_answers_in_maps_are_refused_with_the_way_to_export_arrays(tmp_path):
+@pytest.mark.parametrize("label", ["number", "text", "none"])
+def test_answers_in_maps_are_refused_with_the_way_to_export_arrays(tmp_path, label):
     from skl2onnx import to_onnx
     from sklearn.linear_model import LogisticRegression
 
-    regression = LogisticRegression().fit(FLUX, FLUX[:, 0] > 0)
+    shines = FLUX[:, 0] > 0
+    regression = LogisticRegression().fit(FLUX, np.where(shines, "bright", "faint") if label == "text" else shines)
     exported = to_onnx(regression, FLUX, options={"zipmap": True})
-    del exported.graph.output[0]  # the label, which is an array
+    if label == "none":
+        del exported.graph.output[0]
     (tmp_path / "m.onnx").write_bytes(exported.SerializeToString())
-    with pytest.raises(ConfigurationError, match=r"seq\(map\(int64,.*options=\{'zipmap': False\}"):
+    with pytest.raises(ConfigurationError, match=r"seq\(map\(.*options=\{'zipmap': False\}"):
+        AdoptedOnnx.read_model(tmp_path / "m.onnx")
+
+
+def test_answers_that_are_text_are_refused(tmp_path):
+    node = helper.make_node("Cast", ["x"], ["name"], to=TensorProto.STRING)
+    taken = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 6])
+    out = helper.make_tensor_value_info("name", TensorProto.STRING, ["n", 6])
+    graph = helper.make_graph([node], "g", [taken], [out])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ConfigurationError, match=r"'name', tensor\(string\), and none is an array of numbers"):
         AdoptedOnnx.read_model(tmp_path / "m.onnx")
 
 

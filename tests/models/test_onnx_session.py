@@ -1,4 +1,5 @@
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
@@ -66,7 +67,6 @@ def test_custom_operators_are_never_loaded(tmp_path):
 
 
 def test_weights_outside_the_model_s_folder_are_not_read(tmp_path):
-    import onnx
     from onnx.external_data_helper import set_external_data
 
     (tmp_path / "elsewhere.bin").write_bytes(bytes(8 * 4))
@@ -80,6 +80,19 @@ def test_weights_outside_the_model_s_folder_are_not_read(tmp_path):
     (tmp_path / "folder" / "m.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(ConfigurationError, match=r"cannot read .*escapes"):
         open_session(tmp_path / "folder" / "m.onnx")
+
+
+@pytest.mark.parametrize("left", [None, 8], ids=["missing", "cut short"])
+def test_lost_weights_are_named_with_the_way_to_bring_them_back(tmp_path, left):
+    model = onnx.load(linear(tmp_path / "whole.onnx", np.ones((2, 4), "f4")))
+    path, beside = tmp_path / "m.onnx", tmp_path / "m.onnx.data"
+    onnx.save_model(model, path, save_as_external_data=True, location=beside.name, size_threshold=0)
+    whole = beside.read_bytes()
+    beside.unlink()
+    if left:
+        beside.write_bytes(whole[:left])
+    with pytest.raises(ConfigurationError, match=r"m\.onnx.*copy that file again, whole, .*external_data=False"):
+        open_session(path)
 
 
 def test_without_onnxruntime_it_is_said_what_to_install(monkeypatch):

@@ -1,5 +1,7 @@
 """What a classifier's manifest says of its input, and the products that suit it."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from pydantic import ValidationError
 
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.models.recipe import Grid, Recipe, made_with
+from survey_batch.spectra.grid import log_grid
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def test_a_product_on_another_grid_is_refused(recipe, wavelength):
         wavelength * 1.0001,
         np.linspace(wavelength[0], wavelength[-1], wavelength.size),
     ):
-        with pytest.raises(PlanMismatchError, match="not those the classifier was trained on"):
+        with pytest.raises(PlanMismatchError, match="not those the classifier takes"):
             recipe.check_product({"wavelength": other})
 
 
@@ -86,7 +89,7 @@ def test_a_grid_of_another_step_is_found_and_is_not_the_default_s():
     grid = Grid(first=180000, count=500, step=2e-5)
     assert Grid.of(grid.wavelength) == grid
     recipe = Recipe(product="spectra", variables=("flux",), shape=(500,), grid=Grid(first=36000, count=500))
-    with pytest.raises(PlanMismatchError, match="set wavelength_min, wavelength_max and step in"):
+    with pytest.raises(PlanMismatchError, match=r"set wavelength_min = 3980.6, wavelength_max = 4466.3 and"):
         recipe.check_product({"wavelength": grid.wavelength})
 
 
@@ -145,3 +148,10 @@ def test_a_grid_that_no_spectrum_has_is_refused_before_memory_is_taken_for_it(sa
 def test_what_changes_components_alone_is_compared_by_the_components():
     settings = {"spectral_features.blocks": 5, "spectral_features.basis": "a", "spectral_features.sample": 20_000}
     assert made_with(settings) == {"spectral_features.blocks": 5}
+
+
+@given(st.integers(3_000, 12_000), st.integers(2, 4_000), st.sampled_from([1e-4, 2e-5, 5e-5, 1e-3, 7e-6]))
+def test_the_settings_that_a_grid_names_make_it_again(start, count, step):
+    grid = Grid(first=round(np.log10(start) / step), count=count, step=step)
+    low, high, named = (float(part) for part in re.findall(r"= ([0-9.e-]+)", grid.settings()))
+    assert grid.matches(log_grid(low, high, named))

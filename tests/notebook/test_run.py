@@ -23,6 +23,14 @@ def test_products_are_attributes(spectra_output):
         getattr(run, "cutouts")  # noqa: B009
 
 
+def test_a_relative_path_means_what_it_meant_when_the_run_was_opened(spectra_output, tmp_path, monkeypatch):
+    monkeypatch.chdir(Path(spectra_output).parent)
+    run = sb.open(Path(spectra_output).name)
+    monkeypatch.chdir(tmp_path)
+    assert run.output == spectra_output
+    assert run.spectra.sizes["object"] == 20
+
+
 def test_it_says_how_far_it_is(spectra_output):
     run = sb.open(spectra_output)
     assert run.status().complete

@@ -107,10 +107,16 @@ def test_where_fields_hold_few_objects_that_is_said_with_its_price():
     (note,) = estimate(plan_of(sparse, frames={"keep": False})).notes
     assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
     assert note.endswith(
-        "choose objects that share fields, or fewer frames.bands (now 5), or cutouts.aperture_correction = false "
-        "without cutouts.ivar, which fetches no more of frames than needed"
+        "The frames of a field cost as much with a thousand objects as with one: choose objects that share fields, or "
+        "fewer frames.bands (now 5), or cutouts.aperture_correction = false without cutouts.ivar, which fetches no "
+        "more of frames than needed"
     )
     assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
+    (note,) = estimate(plan_of(sparse, frames={"keep": False}, cutouts={"aperture_correction": False})).notes
+    assert note.endswith(
+        "The frames of a field cost less than twice as much with a thousand objects as with one: choose objects that "
+        "share fields, or fewer frames.bands (now 5)"
+    )
 
 
 def test_frames_that_are_read_no_further_than_needed_cost_less_time_if_there_are_few_objects_in_each():
