@@ -9,6 +9,7 @@ import matplotlib as mpl
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 Stages = dict[str, dict[str, float]]
 
@@ -84,7 +85,12 @@ def draw_costs(costs: list[Cost], path: Path) -> None:
         above.set(title=job, ylabel="seconds of a run")
         below.set(xlabel="objects", ylabel=f"CPU-milliseconds an object, {fewest} worker{'s' * (fewest > 1)}")
         for axis in (above, below):
+            low, high = axis.get_ylim()
+            axis.set_ylim(low, high * (high / low) ** 0.4)  # room for the legend
+            axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+            axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.yaxis.set_minor_formatter(NullFormatter())
             axis.grid(alpha=0.3)
-            axis.legend(fontsize=8)
+            axis.legend(fontsize=8, loc="upper right", ncols=3)
     figure.savefig(path, dpi=90)
     plt.close(figure)
