@@ -263,7 +263,9 @@ def test_the_time_grows_with_the_pixels_of_the_spectra(folder, tmp_path):
 def test_a_classifier_of_another_step_is_refused_with_its_grid(folder, tmp_path):
     fine = SPECTRA.model_copy(update={"grid": Grid(first=180000, count=40, step=2e-5)})
     job = lamost(tmp_path, ("spectra", "predictions"), folder(fine), spectra={"wavelength_min": 3981.0})
-    with pytest.raises(PlanMismatchError, match=r"2e-05 dex\); set wavelength_min = 3981.0, wavelength_max = 3988.3 and step"):
+    with pytest.raises(
+        PlanMismatchError, match=r"2e-05 dex\); set wavelength_min = 3981.0, wavelength_max = 3988.3 and step"
+    ):
         make_stage(job, "predictions").check()
 
 
