@@ -57,8 +57,9 @@ def main() -> None:
     folder, found = options.folder.absolute(), []
     print(machine(), flush=True)
     for name in options.only:
-        make = images if name == "images" else spectra
-        found += list(grow(name, make(folder, max(options.sizes), options.per_field), folder, options))
+        most = max(options.sizes)
+        described = images(folder, most, options.per_field) if name == "images" else spectra(folder, most)
+        found += list(grow(name, described, folder, options))
     (folder / "scale.json").write_text(json.dumps([machine(), *map(asdict, found)], indent=1), encoding="utf-8")
     draw_costs(found, folder / "scale-cost.png")
     print(tables(found))
@@ -76,7 +77,7 @@ def images(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
     }
 
 
-def spectra(folder: Path, objects: int, per_field: int) -> dict[str, Any]:  # noqa: ARG001
+def spectra(folder: Path, objects: int) -> dict[str, Any]:
     """List spectra often enough, and describe a job of spectra, features and predictions."""
     data = find_data(folder / "simulated")
     copies = -(-objects // sum(1 for _ in data.spectra.open(encoding="utf-8")))
