@@ -260,7 +260,7 @@ def test_wrong_settings_and_datasets_are_named(predicted, imaged):
         sb.composites(cutouts.isel(band=[0, 1]))
     with pytest.raises(ConfigurationError, match="not a log10 grid"):
         sb.features(spectra.assign_coords(wavelength=np.linspace(3700, 9100, spectra.sizes["wavelength"])))
-    with pytest.raises(PlanMismatchError, match="trained on"):
+    with pytest.raises(PlanMismatchError, match="not those the classifier takes"):
         sb.predict(spectra.isel(wavelength=slice(10, None)), predicted.predictions.classifier).compute()
 
 
