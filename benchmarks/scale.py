@@ -1,11 +1,13 @@
 """How the cost of whole jobs grows with objects and workers: seconds, CPU time by stage, and memory.
 
     python -m benchmarks.scale FOLDER [--sizes 1000 10000 100000] [--workers 1 2] [--only images] [--per-field 1000]
+    python -m benchmarks.scale FOLDER --only sparse --sizes 100 1000 --workers 2
 
 Each job is run with all its stages, for each size and each number of workers. Of the largest with the most workers,
 memory is watched from the first tenth of a stage to the last, and some shards are computed again, lazily, and compared.
 Spectra are the real ones, listed again and again; without real files, simulated ones are taken. Images are simulated
-into FOLDER where they are not there yet: 16 CPU-seconds a field. Writes `scale.json`, `scale-cost.png` and a picture of
+into FOLDER where they are not there yet: 16 CPU-seconds a field. Sparse objects are images with one object to a field:
+the same fields, linked again and again. Writes `scale.json`, `scale-cost.png` and a picture of
 the memory for each job into FOLDER.
 """
 
@@ -24,7 +26,7 @@ import xarray as xr
 
 import survey_batch as sb
 from benchmarks.data import find_data, link_copies, repeat_catalog
-from benchmarks.scale_archive import simulate_fields
+from benchmarks.scale_archive import link_fields, simulate_fields
 from benchmarks.scale_cost import Cost, draw_costs, tables
 from benchmarks.scale_memory import Watch, draw, flatness
 from benchmarks.timing import machine
@@ -39,8 +41,15 @@ TRAINED_ON = 3000
 
 SAMPLED_SHARDS = 3
 
+LINKED_FIELDS = 24
+"""Fields to simulate for sparse objects, if there are none yet."""
+
+SPARSE_SHARD = 64
+"""Sparse objects in a shard: 64 fields take some three minutes of a core."""
+
 STAGES = {
     "images": ["frames", "cutouts", "composites", "features", "predictions"],
+    "sparse": ["cutouts", "composites", "features", "predictions"],
     "spectra": ["spectra", "features", "predictions"],
 }
 
@@ -51,14 +60,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--only", nargs="+", choices=list(STAGES), default=list(STAGES))
+    parser.add_argument("--only", nargs="+", choices=list(STAGES), default=["images", "spectra"])
     parser.add_argument("--per-field", type=int, default=1_000, help="objects in a field of images")
     options = parser.parse_args()
     folder, found = options.folder.absolute(), []
     print(machine(), flush=True)
     for name in options.only:
         most = max(options.sizes)
-        described = images(folder, most, options.per_field) if name == "images" else spectra(folder, most)
+        described = DESCRIBED[name](folder, most, options.per_field)
+        if name != "sparse":  # it takes the images' classifier
+            train_first(name, described, folder)
         found += list(grow(name, described, folder, options))
     (folder / "scale.json").write_text(json.dumps([machine(), *map(asdict, found)], indent=1), encoding="utf-8")
     draw_costs(found, folder / "scale-cost.png")
@@ -77,7 +88,21 @@ def images(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
     }
 
 
-def spectra(folder: Path, objects: int) -> dict[str, Any]:
+def sparse(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
+    """Link the fields of images under other numbers, and describe a job with one object of each."""
+    described, root = images(folder, LINKED_FIELDS * per_field, per_field), folder / "sparse"
+    rmtree(root, ignore_errors=True)
+    train_first("images", described, folder)
+    link_fields(folder / "sdss", root, objects)
+    return {
+        **described,
+        "archive": {**described["archive"], "root": str(root)},
+        "catalog": {**described["catalog"], "path": str(root / "sources.csv")},
+        "shards": {"objects": SPARSE_SHARD},
+    }
+
+
+def spectra(folder: Path, objects: int, _per_field: int) -> dict[str, Any]:
     """List spectra often enough, and describe a job of spectra, features and predictions."""
     data = find_data(folder / "simulated")
     copies = -(-objects // sum(1 for _ in data.spectra.open(encoding="utf-8")))
@@ -92,15 +117,21 @@ def spectra(folder: Path, objects: int) -> dict[str, Any]:
     }
 
 
-def grow(name: str, tables: dict[str, Any], folder: Path, options: argparse.Namespace) -> Iterator[Cost]:
-    """Train a small classifier, and run the job with each number of workers and objects."""
-    trained = tables["train"]["classifier"]
-    if not (Path(trained) / "manifest.json").exists():
+DESCRIBED = {"images": images, "sparse": sparse, "spectra": spectra}
+
+
+def train_first(name: str, tables: dict[str, Any], folder: Path) -> None:
+    """Train a small classifier on the catalogue's first objects, unless it is there."""
+    if not Path(tables["train"]["classifier"], "manifest.json").exists():
         first = job_of(name, TRAINED_ON, folder, tables, STAGES[name][:-1], split={"train": 0.7, "test": 0.3})
         run(first)
         train(first)
         rmtree(first.output)
-    made = {**tables, "predictions": {"classifier": trained}}
+
+
+def grow(name: str, tables: dict[str, Any], folder: Path, options: argparse.Namespace) -> Iterator[Cost]:
+    """Run a job with each number of workers and objects."""
+    made = {**tables, "predictions": {"classifier": tables["train"]["classifier"]}}
     for workers in sorted(options.workers):
         for objects in sorted(options.sizes):
             job = job_of(name, objects, folder, made, STAGES[name])
