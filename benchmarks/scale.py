@@ -1,14 +1,14 @@
 """How the cost of whole jobs grows with objects and workers: seconds, CPU time by stage, and memory.
 
     python -m benchmarks.scale FOLDER [--sizes 1000 10000 100000] [--workers 1 2] [--only images] [--per-field 1000]
-    python -m benchmarks.scale FOLDER --only sparse --sizes 100 1000 --workers 2
+    python -m benchmarks.scale FOLDER --only sparse --sizes 128 640 --workers 2
 
 Each job is run with all its stages, for each size and each number of workers. Of the largest with the most workers,
 memory is watched from the first tenth of a stage to the last, and some shards are computed again, lazily, and compared.
 Spectra are the real ones, listed again and again; without real files, simulated ones are taken. Images are simulated
 into FOLDER where they are not there yet: 16 CPU-seconds a field. Sparse objects are images with one object to a field:
-the same fields, linked again and again. Writes `scale.json`, `scale-cost.png` and a picture of
-the memory for each job into FOLDER.
+some of the same fields, copied. Writes `scale.json`, `scale-cost.png` and a picture of the memory for each job into
+FOLDER.
 """
 
 import argparse
@@ -26,7 +26,7 @@ import xarray as xr
 
 import survey_batch as sb
 from benchmarks.data import find_data, link_copies, repeat_catalog
-from benchmarks.scale_archive import link_fields, simulate_fields
+from benchmarks.scale_archive import copy_fields, simulate_fields
 from benchmarks.scale_cost import Cost, draw_costs, tables
 from benchmarks.scale_memory import Watch, draw, flatness
 from benchmarks.timing import machine
@@ -41,8 +41,8 @@ TRAINED_ON = 3000
 
 SAMPLED_SHARDS = 3
 
-LINKED_FIELDS = 24
-"""Fields to simulate for sparse objects, if there are none yet."""
+COPIED_FIELDS = 24
+"""Fields that are copied for sparse objects, and simulated if there are none yet."""
 
 SPARSE_SHARD = 64
 """Sparse objects in a shard: 64 fields take some three minutes of a core."""
@@ -89,11 +89,11 @@ def images(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
 
 
 def sparse(folder: Path, objects: int, per_field: int) -> dict[str, Any]:
-    """Link the fields of images under other numbers, and describe a job with one object of each."""
-    described, root = images(folder, LINKED_FIELDS * per_field, per_field), folder / "sparse"
+    """Copy the fields of images under other numbers, and describe a job with one object of each."""
+    described, root = images(folder, COPIED_FIELDS * per_field, per_field), folder / "sparse"
     rmtree(root, ignore_errors=True)
     train_first("images", described, folder)
-    link_fields(folder / "sdss", root, objects)
+    copy_fields(folder / "sdss", root, objects, COPIED_FIELDS)
     return {
         **described,
         "archive": {**described["archive"], "root": str(root)},

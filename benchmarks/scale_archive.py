@@ -1,12 +1,18 @@
-"""Simulates many fields of images on all cores, and links them again and again for objects that lie far apart."""
+"""Simulates many fields of images on all cores, and copies them for objects that lie far apart."""
 
+import bz2
 import csv
 import os
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from shutil import rmtree
+
+import numpy as np
+from astropy.io import fits
 
 from survey_batch.simulate import simulate_sdss
 
@@ -41,11 +47,11 @@ def simulate_strip(root: Path, fields: int, per_field: int, camcol: int) -> Path
     return part
 
 
-def link_fields(root: Path, target: Path, objects: int) -> Path:
-    """Make an archive with one object to a field, whose fields are links to those of another; return its catalogue.
+def copy_fields(root: Path, target: Path, objects: int, most: int) -> Path:
+    """Make an archive with one object to a field, by copies of some fields of another; return its catalogue.
 
-    The copies of a strip are numbered so that a field is missing between one and the next: no cutout reaches from one
-    copy into another.
+    Their files tell the new numbers. The copies of a strip are numbered so that a field is missing between one and the
+    next: no cutout reaches from one copy into another.
     """
     by_field = defaultdict(list)
     with (root / "sources.csv").open(newline="", encoding="utf-8") as stream:
@@ -58,18 +64,27 @@ def link_fields(root: Path, target: Path, objects: int) -> Path:
     with catalog.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, next(iter(by_field.values()))[0])
         writer.writeheader()
-        for number in range(objects):
-            copy, which = divmod(number, len(by_field))
-            (camcol, field), rows = list(by_field.items())[which]
-            link_field(root, target, camcol, field, field + copy * step)
-            row = rows[(copy * 37 + which) % len(rows)]
-            writer.writerow({**row, "objid": number + 1, "field": field + copy * step})
+        for which, ((camcol, field), rows) in enumerate(islice(by_field.items(), most)):
+            objids = range(which + 1, objects + 1, min(most, len(by_field)))
+            copies = [field + copy * step for copy in range(len(objids))]
+            copy_field(root / FRAMES / camcol, target / FRAMES / camcol, field, copies)
+            for copy, (objid, number) in enumerate(zip(objids, copies, strict=True)):
+                row = rows[(copy * 37 + which) % len(rows)]
+                writer.writerow({**row, "objid": objid, "field": number})
     return catalog
 
 
-def link_field(root: Path, target: Path, camcol: str, field: int, new: int) -> None:
-    """Link the frames of one field under another number."""
-    folder = target / FRAMES / camcol
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in (root / FRAMES / camcol).glob(f"frame-*-{field:04d}.fits*"):
-        (folder / path.name.replace(f"-{field:04d}.", f"-{new:04d}.")).symlink_to(path.absolute())
+def copy_field(folder: Path, target: Path, field: int, copies: list[int]) -> None:
+    """Copy the frames of one field under other numbers; only the table that tells the field is compressed anew."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(f"frame-*-{field:04d}.fits.bz2"):
+        content = bytearray(bz2.decompress(path.read_bytes()))
+        with fits.open(BytesIO(content)) as units:
+            table, place = units[-1], units[-1].fileinfo()
+            dtype, offset = table.data.dtype.fields["FIELD"][:2]
+        pixels = bz2.compress(content[: place["hdrLoc"]])
+        for number in copies:
+            told = slice(place["datLoc"] + offset, place["datLoc"] + offset + dtype.itemsize)
+            content[told] = np.array(number, dtype).tobytes()
+            name = path.name.replace(f"-{field:04d}.", f"-{number:04d}.")
+            (target / name).write_bytes(pixels + bz2.compress(content[place["hdrLoc"] :]))

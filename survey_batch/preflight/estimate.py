@@ -16,6 +16,7 @@ from survey_batch.core.paths import is_url
 from survey_batch.core.status import Status
 from survey_batch.core.wording import size
 from survey_batch.planning.plan import Plan
+from survey_batch.preflight.cost_notes import few_objects, long_shards
 from survey_batch.preflight.downloads import download_seconds
 from survey_batch.preflight.footprint import OTHER_FILES, Footprint, product_footprint
 from survey_batch.preflight.less_room import less_room
@@ -34,9 +35,6 @@ CLUSTER_START_SECONDS = 5.0
 STORED_SHARE = {"frames": 0.44, "cutouts": 0.43, "spectra": 0.5}
 """Ratio of stored to uncompressed bytes for 24 SDSS frames, 4,276 cutouts of 64 pixels and 312 LAMOST spectra,
 measured by `python -m benchmarks`."""
-
-SPARSE = 20
-"""If a job fetches more than this many times the bytes of its products, `plan` says what that costs."""
 
 STORED_SHARE_OTHERWISE = 0.95
 """The same ratio for the other products, an estimate."""
@@ -165,7 +163,7 @@ def estimate(plan: Plan) -> Estimate:
         workers=slots,
         stages=tuple(costs.values()),
         worker_bytes=max(_worker_bytes(plan.job, group, costs) for group in make_groups(stages)),
-        notes=(*plan.notes, *_sparse(plan, costs), *unknown),
+        notes=(*plan.notes, *few_objects(plan, costs), *long_shards(plan, costs), *unknown),
     )
 
 
@@ -207,28 +205,6 @@ def share_left(output: str, product: str, cost: Estimate) -> float:
 def nearest_folder(path: str) -> Path:
     """Return the folder, or its nearest parent that exists: both are on the same disk."""
     return next(parent for parent in (Path(path).absolute(), *Path(path).absolute().parents) if parent.exists())
-
-
-def _sparse(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
-    """Say what an object costs if fields hold few objects: one needs most of a frame, or all of it."""
-    usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
-    made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
-    fetched = sum(cost.fetch_bytes for cost in costs.values())
-    if not (usable and fields and made) or fetched < SPARSE * made:
-        return []
-    seconds = sum(cost.cpu_seconds for cost in costs.values()) / usable
-    job, bands = plan.job, len(plan.job.frames.bands)
-    ways = ["objects that share fields", *([f"fewer frames.bands (now {bands})"] if bands > 1 else [])]
-    if job.cutouts.whole_frames and not (job.frames.keep or {"features", "predictions"} & set(job.stages)):
-        ways.append(
-            "cutouts.aperture_correction = false without cutouts.ivar, which fetches no more of frames than needed"
-        )
-    as_much = "as much" if job.cutouts.whole_frames else "less than twice as much"
-    return [
-        f"few objects per field, {usable / fields:.1f} on average: each costs {size(fetched / usable)} to fetch and "
-        f"{seconds:.1f} s of a core, for {size(made / plan.size('object'))} of uncompressed data. The frames of a "
-        f"field cost {as_much} with a thousand objects as with one: choose {', or '.join(ways)}"
-    ]
 
 
 def _refuse_small_workers(job: Job, group: Group, costs: Mapping[str, StageEstimate]) -> None:

@@ -102,23 +102,6 @@ def test_a_run_takes_as_long_as_its_downloads_where_these_take_longer(tmp_path):
     assert {"download_seconds", "work_seconds", "files_written"} <= there.as_dict().keys()
 
 
-def test_where_fields_hold_few_objects_that_is_said_with_its_price():
-    sparse = [(field, "") for field in range(1, 11)]
-    (note,) = estimate(plan_of(sparse, frames={"keep": False})).notes
-    assert "1.0 on average: each costs 17.2 MB to fetch and 2.5 s of a core, for 8" in note
-    assert note.endswith(
-        "The frames of a field cost as much with a thousand objects as with one: choose objects that share fields, or "
-        "fewer frames.bands (now 5), or cutouts.aperture_correction = false without cutouts.ivar, which fetches no "
-        "more of frames than needed"
-    )
-    assert estimate(plan_of(sparse * 30, frames={"keep": False})).notes == ()
-    (note,) = estimate(plan_of(sparse, frames={"keep": False}, cutouts={"aperture_correction": False})).notes
-    assert note.endswith(
-        "The frames of a field cost less than twice as much with a thousand objects as with one: choose objects that "
-        "share fields, or fewer frames.bands (now 5)"
-    )
-
-
 def test_frames_that_are_read_no_further_than_needed_cost_less_time_if_there_are_few_objects_in_each():
     def seconds(rows, *, correction):
         cutouts = {"aperture_correction": correction}
