@@ -105,8 +105,8 @@ def _unknown(recipe: Recipe, ds: "xr.Dataset", made: Mapping[str, Any] | None) -
         why = f"it has no attribute {MADE!r}"
     wanted = ", ".join(f"{key} = {value!r}" for key, value in sorted(recipe.made.items()))
     return (
-        f"it is not known whether this dataset was made like the {recipe.product} that the classifier was trained on: "
-        f"{why}. Pass predict a dataset from open_product or a lazy function. If you know that yours was made so, pass "
+        f"it is not known whether this dataset was made like the {recipe.product} that the classifier takes: {why}. "
+        f"Pass predict a dataset from open_product or a lazy function. If you know that yours was made so, pass "
         f"unchecked=True. The classifier takes {recipe.product} made with {wanted or 'settings that it does not name'}"
     )
 

@@ -231,6 +231,11 @@ def _needed(stage: Stage, ds: "xr.Dataset", *others: str) -> "xr.Dataset":
         raise ConfigurationError(
             f"{stage.name} needs variables {list(stage.input_variables)}; the dataset lacks {missing}"
         )
+    if "status" in others and "status" in ds and ds["status"].dtype.kind not in "iu":
+        raise ConfigurationError(
+            f"variable 'status' is of type {ds['status'].dtype}; it must hold the whole numbers of survey_batch.Status."
+            " If every object can be used, leave it out: ds.drop_vars('status')"
+        )
     part: xr.Dataset = ds[[*stage.input_variables, *_there(ds, *others)]]
     return part
 

@@ -184,7 +184,7 @@ class Recipe(Frozen):
         ]
         if differences:
             raise PlanMismatchError(
-                f"{self.product} was made with other settings than the data the classifier was trained on: "
+                f"{self.product} was made with other settings than the classifier takes: "
                 f"{'; '.join(differences[:DIFFERENCES_NAMED])}; make it with the earlier settings, or {self._again}"
             )
 

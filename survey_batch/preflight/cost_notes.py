@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from survey_batch.config.sections.cluster import GPU_PHASE
 from survey_batch.core.wording import counted, duration, size
 from survey_batch.planning.plan import Plan
 from survey_batch.stages import make_stages
@@ -46,7 +47,8 @@ def few_objects(plan: Plan, costs: Mapping[str, "StageEstimate"]) -> list[str]:
 
 def long_shards(plan: Plan, costs: Mapping[str, "StageEstimate"]) -> list[str]:
     """Advise smaller shards if one takes very long and no product has its layout yet."""
-    stages = [stage for stage in make_stages(plan.job) if stage.axis == "object"]
+    on_gpu = GPU_PHASE if plan.job.cluster.gpu else ""  # what a GPU takes is not known
+    stages = [stage for stage in make_stages(plan.job) if stage.axis == "object" and stage.phase != on_gpu]
     if not stages or any(product_exists(plan.job.output, stage.name) for stage in stages):
         return []
     longest = max((costs[stage.name] for stage in stages), key=lambda cost: cost.cpu_seconds)

@@ -63,7 +63,7 @@ def of_other_settings(folder):
         (garble, 2, "is not a classifier's manifest"),
         (of_unknown_kind, 2, "kind 'my-kind' is not known; there are adopted, galaxy-quasar-star, "),
         (of_another_product, 2, "works on the product 'cutouts', which the job does not make"),
-        (of_other_settings, 3, "was made with other settings than the data the classifier was trained on"),
+        (of_other_settings, 3, "was made with other settings than the classifier takes"),
     ],
 )
 def test_a_classifier_that_cannot_be_used_is_refused_before_any_work(

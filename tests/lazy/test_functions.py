@@ -83,6 +83,14 @@ def test_the_order_of_dimensions_does_not_matter(order):
     np.testing.assert_array_equal(found.image, expected.image)
 
 
+@pytest.mark.parametrize("kind", [str, float])
+def test_a_status_that_is_no_whole_number_is_refused(kind):
+    given = cutouts()
+    with pytest.raises(ConfigurationError, match=r"'status' is of type .*whole numbers.*drop_vars\('status'\)"):
+        composites(given.assign(status=given.status.astype(kind)), bands="irg")
+    assert composites(given.drop_vars("status"), bands="irg").image.values.any()
+
+
 def test_rows_that_cannot_be_used_keep_their_status_and_hold_nothing():
     given = cutouts()
     given.status[2], given.status[5] = Status.NOT_FOUND, Status.PARTIAL
