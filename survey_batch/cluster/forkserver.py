@@ -47,14 +47,21 @@ def begin_early(job: "Job") -> None:
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
     """Set variables that glibc, BLAS and Python read when a process starts."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+    with own_environment():
+        os.environ.update(variables)
+        yield
+
+
+@contextmanager
+def own_environment() -> Iterator[None]:
+    """Undo what Dask sets in this process for workers that it starts; it would change what is computed here later."""
+    before = {name: os.environ.get(name) for name in WORKER_ENVIRONMENT | HASH_SEED}
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 

@@ -14,7 +14,7 @@ from distributed import LocalCluster
 from survey_batch.cluster.base import SCHEDULER_SETTINGS, Connection, Size, client_of
 from survey_batch.cluster.credentials import credentials, dashboard_settings
 from survey_batch.cluster.dashboard import WITHOUT_PAGES
-from survey_batch.cluster.forkserver import begin_as_copies, script_left_alone
+from survey_batch.cluster.forkserver import begin_as_copies, own_environment, script_left_alone
 from survey_batch.cluster.kind import worker_count
 from survey_batch.config.job import ClusterSection
 from survey_batch.core import interrupt
@@ -45,6 +45,7 @@ def local_cluster(section: ClusterSection) -> Iterator[Connection]:
     with (
         dask.config.set(SCHEDULER_SETTINGS | dashboard_settings(section) | begin_as_copies()),
         script_left_alone(),
+        own_environment(),  # a worker that starts again later sets it too
         _started(section) as cluster,
         client_of(cluster) as client,
     ):
@@ -73,7 +74,7 @@ class LocalWorkers:
         cluster.sync(_settled, cluster)
         options = cluster.new_spec["options"]
         cluster.new_spec = {**cluster.new_spec, "options": {**options, **_worker_options(section)}}
-        with interrupt.kept_from_children():
+        with interrupt.kept_from_children(), own_environment():
             cluster.scale(worker_count(section))
             cluster.sync(_settled, cluster)
 
@@ -113,7 +114,8 @@ class LostWorkers:
 def _started(section: ClusterSection) -> Iterator[LocalCluster]:
     cluster = None
     try:
-        with interrupt.kept_from_children():  # Ctrl-C comes at its end, when there is a cluster to close
+        # Ctrl-C comes at the end of this, when there is a cluster to close.
+        with interrupt.kept_from_children(), own_environment():
             cluster = _make(section)
         yield cluster
     finally:

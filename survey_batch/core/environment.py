@@ -53,7 +53,9 @@ def as_variable(setting: str) -> str:
 
 
 def compute_like_a_worker() -> None:
-    """Make TensorFlow and JAX compute in this process as on a worker; call it before they are imported."""
+    """Make TensorFlow and JAX compute in this process as on a worker, unless TensorFlow is imported already."""
+    if "tensorflow" in sys.modules:
+        return
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = WORKER_ENVIRONMENT["TF_ENABLE_ONEDNN_OPTS"]
     for name in ("TF_CPP_MIN_LOG_LEVEL", "XLA_PYTHON_CLIENT_PREALLOCATE"):
         os.environ.setdefault(name, WORKER_ENVIRONMENT[name])

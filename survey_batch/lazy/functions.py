@@ -8,7 +8,6 @@ plotted or saved with xarray. Its attribute `made_with` gives the settings with 
 the input, as far as they are known.
 """
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,8 +193,7 @@ def predict(
     """
     from survey_batch.models.artifact import read_manifest
 
-    if "tensorflow" not in sys.modules:
-        compute_like_a_worker()
+    compute_like_a_worker()
     keys = {"classifier": str(classifier), "batch": batch, "threshold": threshold}
     section = valid("predictions", PredictionsSection, keys)
     recipe = read_manifest(Path(classifier)).recipe

@@ -21,6 +21,7 @@ from survey_batch.models.devices import check_backend
 from survey_batch.models.examples import Examples, Schedule, Training, balanced_weights
 from survey_batch.models.fitted import Arrays, Extra, FittedClassifier, valid_part
 from survey_batch.models.fitting import Workspace
+from survey_batch.models.keras_file import write_network
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest, again
 from survey_batch.models.trainer import jit, train_network
@@ -151,7 +152,7 @@ class KerasClassifier(FittedClassifier[NetworkSection]):
 
     def write_model(self, path: Path) -> None:
         """Write the networks."""
-        self.model.save(path)
+        write_network(self.model, path)
 
     @classmethod
     def read_model(cls, path: Path) -> Any:

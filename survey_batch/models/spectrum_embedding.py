@@ -22,6 +22,7 @@ from survey_batch.models.galaxy_quasar_star import (
     BIN_PIXELS,
 )
 from survey_batch.models.keras_family import KerasClassifier, prepare_for_use
+from survey_batch.models.keras_file import write_network
 from survey_batch.models.labelled import Labelled
 from survey_batch.models.manifest import Manifest
 from survey_batch.models.spectrum_inputs import flux_and_error, noisier
@@ -112,7 +113,7 @@ class SpectrumEmbedding(BinnedSpectra, KerasClassifier[EmbeddingTraining]):
     @override
     def write_parts(self, folder: Path) -> list[str]:
         """Write the encoder, and the decoder beside it."""
-        self._decoder().save(folder / DECODER)
+        write_network(self._decoder(), folder / DECODER)
         return [*super().write_parts(folder), DECODER]
 
     @classmethod

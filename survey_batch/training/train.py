@@ -14,6 +14,7 @@ from survey_batch.config.jobfile import JOB, job_of
 from survey_batch.config.sections.train_embedding import EmbeddingTraining
 from survey_batch.config.sections.training_base import TrainingSection
 from survey_batch.core.arguments import takes
+from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.steps import step
 from survey_batch.core.threads import one_thread
@@ -89,6 +90,7 @@ def train(job: Job | str | PathLike[str], progress: Report = log.info, report: R
     job = job_of(job)
     section = train_table(job, predict=False)
     family = family_of(section.kind, section.variant)
+    compute_like_a_worker()
     family.check_environment()
     check_step(job)
     if not product_exists(job.output, family.product_of(section)):

@@ -15,6 +15,7 @@ from survey_batch.cluster import connect
 from survey_batch.cluster.base import Size
 from survey_batch.cluster.local import GONE_SECONDS, LostWorkers
 from survey_batch.config.job import ClusterSection
+from survey_batch.core.environment import WORKER_ENVIRONMENT
 from survey_batch.core.errors import ConfigurationError, SurveyBatchError
 from tests.patience import PATIENCE
 
@@ -48,6 +49,18 @@ async def _ask(address, security):
         await comm.read()
     finally:
         await comm.close()
+
+
+def test_the_environment_of_workers_is_theirs_alone():
+    before = dict(os.environ)
+    with connect(ClusterSection(workers=1)) as connection:
+        assert dict(os.environ) == before
+        (theirs,) = connection.client.run(lambda: dict(os.environ)).values()
+        assert theirs.items() >= WORKER_ENVIRONMENT.items()
+        connection.client.restart_workers(list(connection.client.scheduler_info()["workers"]), timeout=60)
+        (theirs,) = connection.client.run(lambda: dict(os.environ)).values()
+        assert theirs.items() >= WORKER_ENVIRONMENT.items()
+    assert dict(os.environ) == before
 
 
 def test_local_workers_see_the_environment_of_now_and_no_library_of_machine_learning(monkeypatch):

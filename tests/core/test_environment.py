@@ -43,6 +43,7 @@ def test_a_shell_sets_what_the_module_prints():
 
 
 def test_rounding_is_a_worker_s_whatever_the_user_set_and_the_rest_is_the_user_s(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
     monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE", raising=False)
@@ -50,3 +51,10 @@ def test_rounding_is_a_worker_s_whatever_the_user_set_and_the_rest_is_the_user_s
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == WORKER_ENVIRONMENT["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false"
+
+
+def test_nothing_is_set_that_tensorflow_would_not_read_any_more(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    compute_like_a_worker()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"

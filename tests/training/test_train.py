@@ -1,5 +1,8 @@
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +10,7 @@ import pytest
 import zarr
 
 from survey_batch.config.job import Job
+from survey_batch.core.environment import WORKER_ENVIRONMENT
 from survey_batch.core.errors import ConfigurationError, PlanMismatchError
 from survey_batch.core.status import Status
 from survey_batch.models.cross_validation import calibrated_across_folds, grouped_folds, out_of_fold
@@ -170,6 +174,25 @@ def data():
     return Labelled(
         {"flux": star[:, None].astype("f4")}, label, blank, blank, star, {"wavelength": np.arange(1.0, 2.0)}
     )
+
+
+def test_a_notebook_trains_with_the_rounding_of_workers(tmp_path):
+    (tmp_path / "job.json").write_text(make_job(tmp_path).model_dump_json(exclude_unset=True))
+    script = """
+import os, sys, pathlib, survey_batch as sb
+try:
+    sb.train(sb.Job.model_validate_json(pathlib.Path(sys.argv[1]).read_text()))
+except sb.ConfigurationError:  # there is no product yet
+    print(os.environ["TF_ENABLE_ONEDNN_OPTS"])
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "job.json"],
+        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.split() == [WORKER_ENVIRONMENT["TF_ENABLE_ONEDNN_OPTS"]]
 
 
 def test_no_star_is_in_training_and_test(data):
