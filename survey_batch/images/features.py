@@ -25,7 +25,7 @@ from survey_batch.images.stamps import Floats, Stamps, make_stamps
 Columns = dict[str, F8]
 
 SEARCHED = "rigzu"
-"""Bands for the search for neighbours: the first that the object has is used."""
+"""Bands for the search for neighbours, then any others: the first that the object has is used."""
 SOFTENING = {"u": 1.4e-10, "g": 0.9e-10, "r": 1.2e-10, "i": 1.8e-10, "z": 7.4e-10}
 """Softening b of SDSS asinh magnitudes, in units of the flux of magnitude 0 (Stoughton et al. 2002, table 21)."""
 POGSON = 2.5 / float(np.log(10))
@@ -166,7 +166,7 @@ def _measure(
         for number, band in enumerate(bands)
     }
     columns |= _colours(columns, section, bands)
-    searched = [bands.index(band) for band in SEARCHED if band in bands]
+    searched = sorted(range(len(bands)), key=lambda number: f"{SEARCHED}{bands}".index(bands[number]))
     return {**columns, **find_neighbours(_first_measured(whole, searched, len(bands)), section.background[1])}
 
 
@@ -260,7 +260,8 @@ def _colours(columns: Columns, section: ImageFeaturesSection, bands: str) -> Col
     name = f"flux_{section.colour_radius:g}"
     magnitudes = {
         band: asinh_magnitude(columns[f"{name}_{band}"], columns[_in_band(f"{name}_error", band)], band)
-        for band in bands
+        for band in SOFTENING
+        if band in bands
     }
     colours: Columns = {}
     for blue, red in adjacent(bands):

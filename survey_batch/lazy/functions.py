@@ -22,12 +22,14 @@ from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.core.threads import one_thread
+from survey_batch.images.features import POINT_SOURCES
 from survey_batch.lazy.component_fit import sum_lazily
-from survey_batch.lazy.datasets import check_made, finished, made_from
+from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
 from survey_batch.lazy.stages import image_stage, in_notebook, spectral_stage, valid
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage
 from survey_batch.stages.base import take
+from survey_batch.stages.component_fit import SPECTRUM
 from survey_batch.stages.predictions import PredictionsStage
 from survey_batch.stages.spectral_features import BASIS
 from survey_batch.store.schema import OBJECT_COORDINATES, Variable
@@ -37,6 +39,15 @@ if TYPE_CHECKING:
 
 DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel", "quantity", "dimension")
 """Dimensions in the order that the kernels expect."""
+
+FORMS = {
+    "cutouts": {
+        **dict.fromkeys(("flux", "ivar", "mask"), ("object", "band", "y", "x")),
+        **dict.fromkeys(("x_object", "y_object", *POINT_SOURCES), ("object", "band")),
+    },
+    "spectra": {**dict.fromkeys(SPECTRUM, ("object", "wavelength")), "redshift": ("object",)},
+}
+"""Dimensions of the variables that stages take of a product."""
 
 _OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
 
@@ -103,6 +114,9 @@ def features(ds: "xr.Dataset", components: "xr.Dataset | None" = None, **setting
     stage.check()
     if components is None:
         return apply(stage, ds, stage.settings())
+    fitted_on = np.asarray(components["wavelength"]) if "wavelength" in components.variables else stage.wavelength
+    if wrong := stage.misfit(fitted_on, made_of(components) or {}):
+        raise ConfigurationError(f"components {wrong}")
     stage.pca = PCA.stored(components)
     return apply(stage, ds, {**stage.settings(), BASIS: stage.pca.fingerprint})
 
@@ -205,7 +219,8 @@ def predict(
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
     if not unchecked:
         check_made(recipe, ds)
-    recipe.check_product(fixed, {name: ds[name].shape[1:] for name in recipe.variables if name in ds})
+    ordered = _in_order(ds[list(recipe.variables)])
+    recipe.check_product(fixed, {name: ordered[name].shape[1:] for name in recipe.variables})
     stage = PredictionsStage(in_notebook("predictions", section, ClusterSection()))
     return apply(stage, ds, stage.own_settings())
 
@@ -235,13 +250,28 @@ def _needed(stage: Stage, ds: "xr.Dataset", *others: str) -> "xr.Dataset":
             " If every object can be used, leave it out: ds.drop_vars('status')"
         )
     part: xr.Dataset = ds[[*stage.input_variables, *_there(ds, *others)]]
-    return part
+    _refuse_without_objects(part)
+    return part if isinstance(stage, PredictionsStage) else part.assign(_formed(stage, part))
+
+
+def _formed(stage: Stage, ds: "xr.Dataset") -> dict[str, Any]:
+    """Check the dimensions of a stage's variables, and turn whole numbers into the fractions that it works on."""
+    formed: dict[str, Any] = {}
+    for name in stage.input_variables:
+        values, dims = ds[name].variable, FORMS[str(stage.upstream)][name]
+        if set(values.dims) != set(dims):
+            raise ConfigurationError(
+                f"variable {name!r} has the dimensions ({', '.join(map(str, values.dims))}), and must have "
+                f"({', '.join(dims)})"
+            )
+        if name != "mask" and values.dtype.kind in "iu":
+            formed[name] = values.astype(np.float32)
+    return formed
 
 
 def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
     """Put dimensions in the products' order, with common chunks along `object` and a single chunk along the others."""
-    if "object" not in ds.dims:
-        raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
+    _refuse_without_objects(ds)
     ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
     if not any(variable.chunks for variable in ds.variables.values()):
         return ds
@@ -249,6 +279,11 @@ def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
     chunked = {name: values for name, values in ds.variables.items() if values.chunks}
     whole = {name: v.chunk({dim: -1 for dim in v.dims if dim != "object"}) for name, v in chunked.items()}
     return ds.assign(whole)
+
+
+def _refuse_without_objects(ds: "xr.Dataset") -> None:
+    if "object" not in ds.dims:
+        raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
 
 
 def _there(ds: "xr.Dataset", *names: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The `features` product of spectra: lines, bands, colours, block statistics and principal components."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 from typing import Any, cast
 
@@ -103,6 +103,32 @@ class SpectralFeaturesStage(MeasuredStage):
                 f"spectral_features.basis {self.section.basis} has {found[0]} components of {found[1]} pixels, this "
                 f"job wants {wanted[0]} of {wanted[1]}: set spectral_features.components and [spectra] as in that job"
             )
+        product = open_group(str(self.section.basis), self.name)
+        if wrong := self.misfit(np.asarray(product["wavelength"]), read_attribute(product, PROVENANCE)):
+            raise ConfigurationError(f"the components of spectral_features.basis {self.section.basis} {wrong}")
+
+    def misfit(self, wavelength: Array, made: Mapping[str, Any]) -> str:
+        """Say why components were fitted to other spectra than these; empty if they were not.
+
+        Parameters
+        ----------
+        wavelength, made
+            The grid of the fit, and the settings as far as they are known.
+        """
+        if wavelength.shape != self.wavelength.shape or not np.allclose(wavelength, self.wavelength, rtol=1e-7, atol=0):
+            return (
+                f"were fitted from {wavelength[0]:.2f} to {wavelength[-1]:.2f} Angstrom, and these spectra go from "
+                f"{self.wavelength[0]:.2f} to {self.wavelength[-1]:.2f}: use the wavelengths of the fit, or fit again"
+            )
+        smooth = self.section.smoothing_window > 1
+        for key in ("normalization", "smoothing_window", *(["smoothing_order"] if smooth else [])):
+            there, here = made.get(f"spectral_features.{key}"), getattr(self.section, key)
+            if there not in (None, here):
+                return (
+                    f"were fitted to spectra prepared with {key} = {there!r}, and here it is {here!r}: set it as in "
+                    "the fit, or fit again"
+                )
+        return ""
 
     def check_plan(self, plan: Plan) -> None:
         """Refuse more components than the objects allow: n spectra have n - 1 components."""

@@ -55,6 +55,10 @@ def declared(text: str, *, errors: bool, names: Sequence[str] = ()) -> dict[str,
         return {"outputs": kind}
     if kind == "values":
         return {"outputs": kind, "quantities": _quantities(text, words), "errors": errors}
+    if not all(names):
+        raise ConfigurationError(
+            "one of the model's own classes has an empty name, as objects without a label have: fit it without these"
+        )
     if words and names and list(words) != list(names) and not _named_anew(names, words):
         raise ConfigurationError(
             f"the model's own classes are {', '.join(names)}, in this order, and outputs name {', '.join(words)}; "

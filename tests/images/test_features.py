@@ -202,3 +202,11 @@ def test_radii_must_fit_into_the_cutout():
 def test_wrong_radii_are_refused(wrong):
     with pytest.raises(ValidationError):
         ImageFeaturesSection(**wrong)
+
+
+@pytest.mark.parametrize("bands", ["gry", "YJH"])
+def test_bands_that_are_not_of_sdss_are_measured_like_others(block, bands):
+    usual, found = measured(*block), measured(*block, bands=bands)
+    for old, new in zip("gri", bands, strict=True):
+        np.testing.assert_array_equal(found[f"flux_5_{new}"], usual[f"flux_5_{old}"])
+    assert [name for name in found if name.startswith("colour")] == ["colour_g_r", "colour_g_r_error"] * ("g" in bands)

@@ -164,6 +164,11 @@ def test_components_are_learnt_from_the_training_split_alone():
         (lambda: principal_components(few_pixels(1e-4), 0, blocks=4), "number is 0, and spectra have 40 pixels"),
         (lambda: principal_components(few_pixels(1e-4).drop_vars("mask")), r"the dataset lacks \['mask'\]"),
         (lambda: features(spectra().drop_vars("ivar"), blocks=4), r"needs variables .*; the dataset lacks \['ivar'\]"),
+        (lambda: composites(cutouts().expand_dims(epoch=2), bands="irg"), r"'flux' has the dimensions \(epoch, object"),
+        (
+            lambda: principal_components(spectra().expand_dims(epoch=2)),
+            r"'flux' has .* must have \(object, wavelength\)",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_setting_or_a_dataset_is_said(call, said):
@@ -208,3 +213,35 @@ def test_point_sources_are_said_to_be_corrected_where_their_frames_were_measured
     (feature,) = [one for one in lazy.features() if one.name == "psf_flux_g"]
     assert told in feature.description
     assert lazy.settings()["psf_flux"] == batch.settings()["psf_flux"]
+
+
+def test_whole_numbers_are_taken_as_flux():
+    given = cutouts().assign(flux=cutouts().flux.round())
+    whole = given.assign(flux=given.flux.astype("i4"))
+    xr.testing.assert_identical(composites(whole, bands="irg"), composites(given, bands="irg"))
+
+
+def test_components_of_other_wavelengths_or_of_spectra_prepared_otherwise_are_refused():
+    options = {"blocks": 4, "lines": False, "indices": False, "colours": False}
+    given = spectra().assign_attrs(made_with="{}")
+    one, other = (given.isel(wavelength=part) for part in (slice(0, 300), slice(50, 350)))
+    learnt = principal_components(one, 2, **options)
+    assert features(one, learnt, **options).sizes["feature"] > 0
+    with pytest.raises(ConfigurationError, match="^components were fitted from 4000.* use the wavelengths of the fit"):
+        features(other, learnt, **options)
+    with pytest.raises(ConfigurationError, match=r"prepared with normalization = 'continuum', and here it is 'l2'"):
+        features(one, learnt, **options, normalization="l2")
+
+
+def test_measurements_of_a_part_of_each_image_are_refused_until_positions_are_put_right():
+    centre = (("object", "band"), np.full((OBJECTS, len(BANDS)), SIZE / 2))
+    whole = cutouts().assign(
+        x_object=centre, y_object=centre, aperture_correction=(centre[0], centre[1] * 0 + 1), psf_fwhm=centre
+    )
+    whole.attrs["made_with"] = f'{{"cutouts.size": {SIZE}}}'
+    radii = {"apertures": (2.0,), "background": (3.0, 5.0)}
+    part = whole.isel(x=slice(1, -1), y=slice(1, -1))
+    with pytest.raises(ConfigurationError, match=r"made with 16 x 16 pixels and have 14 x 14 now.*drop_attrs"):
+        features(part, **radii)
+    moved = part.assign(x_object=part.x_object - 1, y_object=part.y_object - 1).drop_attrs(deep=False)
+    np.testing.assert_array_equal(features(moved, **radii).value, features(whole, **radii).value)

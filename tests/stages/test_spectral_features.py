@@ -11,7 +11,7 @@ from survey_batch.preflight.estimate import estimate, refuse_what_cannot_fit
 from survey_batch.spectra.features import prepare
 from survey_batch.stages import base, make_stage
 from survey_batch.stages.spectral_features import SpectralFeaturesStage
-from survey_batch.store.products import create_product, read_rows, write_shard
+from survey_batch.store.products import create_product, open_group, read_rows, write_shard
 from survey_batch.store.schema import OBJECT_COORDINATES
 from tests.jobs import lamost_job
 from tests.lamost_files import make_archive
@@ -146,7 +146,7 @@ def test_what_is_kept_is_no_setting_and_what_is_measured_is(tmp_path):
 def stored_features(stage, shards):
     """Create the product with the components fitted to its spectra."""
     fitted = stage.fit(shards)
-    create_product(stage.context.output, stage.schema(OBJECTS, fitted), {"provenance": {}})
+    create_product(stage.context.output, stage.schema(OBJECTS, fitted), {"provenance": stage.settings()})
     return fitted
 
 
@@ -179,6 +179,18 @@ def test_components_that_do_not_fit_are_refused(tmp_path):
 
     refused("no product 'features' with principal components", str(tmp_path / "nothing"))
     refused(r"has 3 components of \d+ pixels, this job wants 2 of", stage.context.output, components=2)
+    refused("prepared with normalization = .*, and here it is 'l2'", stage.context.output, normalization="l2")
+
+
+def test_components_of_other_wavelengths_are_refused(tmp_path):
+    stage, shards = stored_spectra(tmp_path, np.repeat(["train", "test"], OBJECTS // 2))
+    stored_features(stage, shards)
+    product = open_group(stage.context.output, "features")
+    moved = np.asarray(product["wavelength"]) * 1.01
+    product["wavelength"][:] = moved
+    other = elsewhere(stage, tmp_path / "other", basis=stage.context.output)
+    with pytest.raises(ConfigurationError, match=f"fitted from {moved[0]:.2f} to .* use the wavelengths of the fit"):
+        other.check()
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ def test_a_model_s_own_classes_are_taken_and_another_order_is_refused():
         declared("classes:F,A", errors=False, names=("A", "F"))
 
 
+def test_a_model_that_was_fitted_to_objects_without_a_label_is_refused():
+    with pytest.raises(ConfigurationError, match="one of the model's own classes has an empty name"):
+        declared("classes", errors=False, names=("", "A", "F"))
+
+
 def test_codes_are_given_names_or_taken_as_they_are_but_not_in_another_order():
     codes = ("0", "1", "2")
     assert declared("classes", errors=False, names=codes)["classes"] == codes
