@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 from astropy.units import Unit
+from astropy.units.function import FunctionUnitBase
 
 from survey_batch.core.errors import UnreadableError
 
@@ -84,7 +85,10 @@ def _by_unit(header: fits.Header, stated: str) -> float | None:  # noqa: ARG001
     if stated.lower() in NANOMAGGIES:
         return 1.0
     try:
-        return float(Unit(stated).to("Jy")) / JANSKYS if stated else None
+        unit = Unit(stated)
+        if isinstance(unit, FunctionUnitBase):
+            raise UnreadableError(f"its pixels are magnitudes, or other logarithms, by BUNIT {stated!r}")
+        return float(unit.to("Jy")) / JANSKYS if stated else None
     except (ValueError, TypeError):  # no unit, or another kind of unit
         return None
 
