@@ -41,7 +41,7 @@ def factor_of(header: fits.Header, unit: str, zero_point: float | str | None) ->
     """
     stated = _stated(header)
     if unit != NANOMAGGY:
-        if stated and stated.lower() != unit.lower():
+        if stated and not _same(stated, unit):
             raise UnreadableError(f"its pixels are in {stated!r} by BUNIT, and archive.unit is {unit!r}")
         return 1.0
     if isinstance(zero_point, str):
@@ -74,6 +74,16 @@ def _stated(header: fits.Header) -> str:
     for ending in ("/pixel", "/pix", " pixel-1", " pix-1"):
         text = text.removesuffix(ending).strip()
     return text
+
+
+def _same(stated: str, unit: str) -> bool:
+    """Tell whether two spellings are one unit: `ADU` is `adu`, and `MJy` is not `mJy`."""
+    if stated.lower() != unit.lower():
+        return False
+    try:
+        return bool(Unit(stated) == Unit(unit))
+    except (ValueError, TypeError):  # a unit that astropy does not know, or one spelling of it
+        return True
 
 
 def _by_magnitude(magnitude: float) -> float:
