@@ -56,7 +56,8 @@ def image(unit: Unit, rows: Sequence[int] | None = None) -> npt.NDArray[Any]:
     unpack = _algorithm(unit, kind)
     table = unit.rows()
     names = table.dtype.names or ()
-    if unpack is None or tiles != whole_rows or len(table) != count or "ZSCALE" in names:
+    quantised = "ZSCALE" in names or unit.value("ZSCALE") is not None
+    if unpack is None or tiles != whole_rows or len(table) != count or quantised:
         raise UnreadableError(
             f"the image {unit.value('EXTNAME') or ''} is compressed in a way that is not read here "
             f"({unit.value('ZCMPTYPE')}, tiles {tiles}): unpack the file with funpack"

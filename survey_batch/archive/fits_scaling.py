@@ -8,6 +8,15 @@ import numpy.typing as npt
 from survey_batch.core.errors import UnreadableError
 
 
+def physical(stored: npt.NDArray[Any], scale: float, zero: str | None, blank: npt.ArrayLike | None) -> npt.NDArray[Any]:
+    """Scale stored values; integers that are `blank`, which stands for no value, become NaN."""
+    values = scaled(stored, scale, zero)
+    if blank is None or stored.dtype.kind not in "iu":
+        return values
+    blanks = np.equal(stored, blank)
+    return np.where(blanks, np.nan, values) if blanks.any() else values
+
+
 def scaled(values: npt.NDArray[Any], scale: float, zero: str | None) -> npt.NDArray[Any]:
     """Scale values; unsigned integers, which FITS stores as signed ones with an offset, stay exact."""
     if values.dtype.kind not in "iuf" or (scale == 1 and zero is None):

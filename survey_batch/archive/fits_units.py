@@ -26,7 +26,7 @@ from survey_batch.archive.fits_cards import (
     text_of,
     verbatim_of,
 )
-from survey_batch.archive.fits_scaling import scaled
+from survey_batch.archive.fits_scaling import physical
 from survey_batch.core.errors import CutShortError, UnreadableError
 
 BLOCK = 2880
@@ -192,14 +192,12 @@ class Unit:
 
     def in_physical_values(self, pixels: npt.NDArray[Any], blank: npt.ArrayLike | None) -> npt.NDArray[Any]:
         """Scale an image's pixels by BSCALE and BZERO; integers that are `blank` become NaN."""
-        values = scaled(pixels, self.real("BSCALE", 1), self.value("BZERO"))
-        if blank is None or pixels.dtype.kind == "f":
-            return values
-        blanks = np.equal(pixels, blank)
-        return np.where(blanks, np.nan, values) if blanks.any() else values
+        return physical(pixels, self.real("BSCALE", 1), self.value("BZERO"), blank)
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """Return a column of a binary table, by name in any case: physical values, or text as bytes.
+
+        Integers stay exact: the number that stands for no value (TNULL) is returned as it is.
 
         Raises
         ------
@@ -211,14 +209,27 @@ class Unit:
         if name not in names:
             raise UnreadableError(f"no column {name} in a table with {', '.join(names[:20])}")
         number = names.index(name)
-        return self.physical((rows.dtype.names or ())[number], rows)
+        return self.physical((rows.dtype.names or ())[number], rows, nulls=False)
 
-    def physical(self, name: str, rows: Any) -> npt.NDArray[Any]:
-        """Return a field of some rows of a binary table: scaled by TSCAL and TZERO, or Boolean if it is logical."""
+    def physical(self, name: str, rows: Any, *, nulls: bool = True) -> npt.NDArray[Any]:
+        """Return a field of some rows of a binary table: scaled by TSCAL and TZERO, or Boolean if it is logical.
+
+        Integers that stand for no value (TNULL) become NaN, unless `nulls` is false.
+
+        Raises
+        ------
+        UnreadableError
+            The field holds arrays of variable length.
+        """
         number = rows.dtype.names.index(name) + 1
-        if (self.value(f"TFORM{number}") or "").lstrip("0123456789")[:1] == "L":
+        letter = (self.value(f"TFORM{number}") or "").lstrip("0123456789")[:1]
+        if letter in ("P", "Q"):
+            raise UnreadableError(f"column {name} of its table holds arrays of variable length, which are not read")
+        if letter == "L":
             return np.asarray(rows[name] == ord("T"))
-        return scaled(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"))
+        null = f"TNULL{number}"
+        blank = self.integer(null) if nulls and self.value(null) is not None else None
+        return physical(np.asarray(rows[name]), self.real(f"TSCAL{number}", 1), self.value(f"TZERO{number}"), blank)
 
     def _column(self, number: int) -> tuple[str, str, tuple[int, ...]]:
         name, form, dims = (self.value(f"{key}{number}") or "" for key in ("TTYPE", "TFORM", "TDIM"))

@@ -154,8 +154,9 @@ def to_grid(spectra: Sequence[Spectrum], grid: F8) -> tuple[F4, F4, I4]:
         else:
             flux[row], ivar[row], mask[row] = rebin(spectrum, grid)
     bits = flag(flux, ivar, mask)
-    np.copyto(ivar, 0, where=~((ivar > 0) & (ivar < np.inf)))
-    np.copyto(flux, np.nan, where=~np.isfinite(flux))
+    known = np.isfinite(flux)
+    np.copyto(ivar, 0, where=~(known & (ivar > 0) & (ivar < np.inf)))
+    np.copyto(flux, np.nan, where=~known)
     return flux, ivar, bits
 
 

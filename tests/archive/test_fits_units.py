@@ -292,3 +292,13 @@ def test_of_a_card_that_comes_twice_the_first_counts_and_text_within_a_card_is_n
     unit = primary_unit(raw.ljust(BLOCK))
     assert unit.value("KEY") == "a"
     assert unit.value("COMMENT") is None
+
+
+def test_integers_that_stand_for_no_value_are_nan_in_measurements_and_exact_in_identifiers():
+    number, small = np.array([2**62 + 1, -1, 5]), np.array([4, -1, 5])
+    columns = [fits.Column("id", "K", null=-1, array=number), fits.Column("x", "I", null=-1, array=small)]
+    stream = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(stream)
+    (table,) = extensions(primary_unit(stream.getvalue()))
+    assert table.column("ID").tolist() == number.tolist()
+    np.testing.assert_array_equal(table.physical("x", table.rows()), [4, np.nan, 5])

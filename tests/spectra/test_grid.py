@@ -227,3 +227,11 @@ def test_a_grid_of_steps_of_1e_4_dex_has_a_start_and_any_other_has_none():
     assert log_linear_start(logarithm) == pytest.approx(35682)
     assert log_linear_start(logarithm.astype("f4").astype("f8")) == pytest.approx(35682, abs=1e-3)
     assert np.isnan(log_linear_start(np.log10(3700 + np.arange(3909.0))))
+
+
+def test_a_flux_that_is_not_a_number_has_no_inverse_variance():
+    values = np.array([1, np.nan, np.inf, 2], "f4")
+    one = Spectrum(values, np.ones(4, "f4"), np.zeros(4, "i4"), float(round(1e4 * np.log10(GRID[0]))))
+    flux, ivar, _ = to_grid([one], GRID)
+    assert ivar[0, :4].tolist() == [1, 0, 0, 1]
+    assert np.isnan(flux[0, 1:3]).all()

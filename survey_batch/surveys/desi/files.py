@@ -45,44 +45,84 @@ class Arm(NamedTuple):
 
 
 def read_coadd(raw: bytes, targets: Sequence[int]) -> list[Spectrum | ObjectError]:
-    """Read the spectra of some targets, and join their arms.
+    """Read the spectra of some targets, each found by its TARGETID; see `read_rows`.
+
+    Returns
+    -------
+    list
+        For each target its spectrum, or a `NotFoundError`; an `UnreadableError` where several rows have its TARGETID.
+    """
+    numbers = _numbers(_named(raw))
+    rows = [_row_or_error(numbers, target) for target in targets]
+    found = iter(read_rows(raw, [row for row in rows if isinstance(row, int)]))
+    return [next(found) if isinstance(row, int) else row for row in rows]
+
+
+def row_of_target(numbers: Sequence[int], target: int) -> int:
+    """Return the place of a target among the TARGETIDs of a file.
+
+    Raises
+    ------
+    NotFoundError, UnreadableError
+        It is not there, or several times, as in files of single exposures.
+    """
+    if (there := numbers.count(target)) > 1:
+        raise UnreadableError(f"{there} spectra in this file have TARGETID {target}: it is no coadd")
+    if not there:
+        raise NotFoundError(
+            f"no target with TARGETID {target} in this coadd; check that the catalogue is of this release and layout"
+        )
+    return numbers.index(target)
+
+
+def read_rows(raw: bytes, rows: Sequence[int]) -> list[Spectrum]:
+    """Read the spectra in some rows, and join their arms.
 
     Parameters
     ----------
     raw
         The bytes of a FITS file, decompressed.
-    targets
-        TARGETIDs.
+    rows
+        Places in the table FIBERMAP, from 0.
 
     Returns
     -------
     list
-        For each target its spectrum (see `join`), or a `NotFoundError`.
+        For each row its spectrum (see `join`).
 
     Raises
     ------
     UnreadableError
         The bytes are no coadd, are cut short, or contradict themselves.
     """
-    units = extensions(primary_unit(raw))
-    named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed(units)}
-    arms = [arm for arm in ARMS if f"{arm}_FLUX" in named]
-    if "FIBERMAP" not in named or not arms:
+    named = _named(raw)
+    targets, wanted = len(_numbers(named)), list(rows)
+    if not wanted:
+        return []
+    with np.errstate(all="ignore"):  # the grid flags values that are not finite
+        return join([_arm(named, arm, targets, wanted) for arm in ARMS if f"{arm}_FLUX" in named])
+
+
+def _named(raw: bytes) -> dict[str, Unit]:
+    named = {(unit.value("EXTNAME") or "").upper(): unit for unit in reversed(extensions(primary_unit(raw)))}
+    if "FIBERMAP" not in named or not any(f"{arm}_FLUX" in named for arm in ARMS):
         raise UnreadableError(f"this is no coadd of DESI: it needs FIBERMAP and B_FLUX, and has {', '.join(named)}")
+    return named
+
+
+def _numbers(named: dict[str, Unit]) -> list[int]:
     numbers = named["FIBERMAP"].column("TARGETID")
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise UnreadableError("column TARGETID of table FIBERMAP does not hold one whole number in each row")
-    row_of = {number: row for row, number in enumerate(numbers.tolist())}
-    wanted = [row_of[target] for target in targets if target in row_of]
-    with np.errstate(all="ignore"):  # the grid flags values that are not finite
-        found = iter(join([_arm(named, arm, len(numbers), wanted) for arm in arms]) if wanted else ())
-    return [next(found) if target in row_of else _absent(target) for target in targets]
+    found: list[int] = numbers.tolist()
+    return found
 
 
-def _absent(target: int) -> NotFoundError:
-    return NotFoundError(
-        f"no target with TARGETID {target} in this coadd; check that the catalogue is of this release and layout"
-    )
+def _row_or_error(numbers: Sequence[int], target: int) -> int | ObjectError:
+    try:
+        return row_of_target(numbers, target)
+    except ObjectError as error:
+        return error
 
 
 def _arm(named: dict[str, Unit], arm: str, targets: int, wanted: list[int]) -> Arm:

@@ -239,7 +239,7 @@ def read_wcs(header: fits.Header, file: Any = None) -> AnyWcs:
     if not (np.isfinite(scale).all() and np.isfinite(whole.wcs.crval).all()) or np.linalg.det(scale) == 0:
         raise UnreadableError("its WCS maps no pixel to the sky: CRVAL or CD is not finite, or CD is singular")
     plain = FrameWcs(np.array(whole.wcs.crval), np.array(whole.wcs.crpix), np.array(scale))
-    if not _agree(plain, whole, header):
+    if whole.wcs.lng != 0 or not _agree(plain, whole, header):  # DEC may come before RA
         return DistortedWcs(whole)
     if str(header.get("CTYPE1", "")).endswith(("TNX", "ZPX")):  # of which what is not understood is left out in silence
         raise UnreadableError(

@@ -42,10 +42,13 @@ def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise, *, tiles: bool 
         As of `files.read_image`, or the image has another shape.
     """
     with opened(raw, hdu, "noise_hdu", tiles=tiles) as found:
-        pixels = linear(_alike(pixels_of(found), frame, "noise"), found.header)
+        pixels: Any = linear(_alike(pixels_of(found), frame, "noise"), found.header)
     with np.errstate(all="ignore"):
         ivar = _inverse_variance(pixels.astype(np.float32), noise) / frame.calibration[0] ** 2
-        return replace(frame, ivar=np.where(np.isfinite(ivar) & (ivar > 0), ivar, np.float32(0)))
+        usable = np.isfinite(ivar) & (ivar > 0)
+        if not usable.any() and (np.isfinite(pixels) & (pixels > 0)).any():
+            raise UnreadableError("the noise is beyond what an inverse variance in single precision can hold")
+        return replace(frame, ivar=np.where(usable, ivar, np.float32(0)))
 
 
 def _inverse_variance(pixels: F4, noise: Noise) -> F4:

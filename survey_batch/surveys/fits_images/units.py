@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
 from astropy.units import Unit
+from astropy.units.function import FunctionUnitBase
 
 from survey_batch.core.errors import UnreadableError
 
@@ -40,7 +41,7 @@ def factor_of(header: fits.Header, unit: str, zero_point: float | str | None) ->
     """
     stated = _stated(header)
     if unit != NANOMAGGY:
-        if stated and stated.lower() != unit.lower():
+        if stated and not _same(stated, unit):
             raise UnreadableError(f"its pixels are in {stated!r} by BUNIT, and archive.unit is {unit!r}")
         return 1.0
     if isinstance(zero_point, str):
@@ -75,6 +76,16 @@ def _stated(header: fits.Header) -> str:
     return text
 
 
+def _same(stated: str, unit: str) -> bool:
+    """Tell whether two spellings are one unit: `ADU` is `adu`, and `MJy` is not `mJy`."""
+    if stated.lower() != unit.lower():
+        return False
+    try:
+        return bool(Unit(stated) == Unit(unit))
+    except (ValueError, TypeError):  # a unit that astropy does not know, or one spelling of it
+        return True
+
+
 def _by_magnitude(magnitude: float) -> float:
     return float(10 ** ((MAGNITUDE - magnitude) / 2.5))
 
@@ -84,7 +95,10 @@ def _by_unit(header: fits.Header, stated: str) -> float | None:  # noqa: ARG001
     if stated.lower() in NANOMAGGIES:
         return 1.0
     try:
-        return float(Unit(stated).to("Jy")) / JANSKYS if stated else None
+        unit = Unit(stated)
+        if isinstance(unit, FunctionUnitBase):
+            raise UnreadableError(f"its pixels are magnitudes, or other logarithms, by BUNIT {stated!r}")
+        return float(unit.to("Jy")) / JANSKYS if stated else None
     except (ValueError, TypeError):  # no unit, or another kind of unit
         return None
 

@@ -69,14 +69,20 @@ def medium_of(units: Iterable[Unit], names: Iterable[str] = ()) -> str:
     said = set()
     for unit in units:
         kind, vacuum, word = ((unit.value(card) or "").upper() for card in ("CTYPE1", "VACUUM", "AIRORVAC"))
-        said |= {AIR} if kind.startswith("AWAV") or vacuum in ("F", "0") or word.startswith("AIR") else set()
-        said |= {VACUUM} if kind.startswith("WAVE") or vacuum in ("T", "1") or word.startswith("VAC") else set()
+        code = _code(kind)
+        said |= {AIR} if code == "AWAV" or vacuum in ("F", "0") or word.startswith("AIR") else set()
+        said |= {VACUUM} if code == "WAVE" or vacuum in ("T", "1") or word.startswith("VAC") else set()
     for name in names:
         said |= {AIR} if re.search(r"(^|_)air(_|$)", name.lower()) else set()
         said |= {VACUUM} if re.search(r"(^|_)vac(uum)?(_|$)", name.lower()) else set()
     if len(said) > 1:
         raise UnreadableError("one part of the file says that its wavelengths are in air, another that in vacuum")
     return said.pop() if said else ""
+
+
+def _code(kind: str) -> str:
+    """Return which wavelength an axis has by the FITS standard; "" if a word such as WAVELENGTH says it otherwise."""
+    return kind[:4] if kind[:4] in ("WAVE", "AWAV") and kind[4:5] in ("", "-") else ""
 
 
 def has_axis(unit: Unit) -> bool:
@@ -116,7 +122,8 @@ def from_header(unit: Unit, size: int, number: int) -> tuple[F8, str]:
         raise UnreadableError(
             f"its first axis has CTYPE1 = {kind!r}, which is not linear in wavelength or its logarithm"
         )
-    first, reference = unit.real("CRVAL1"), unit.real("CRPIX1", 1)
+    # The standard's default of CRPIX1 is 0. Headers that do not follow it mean the first pixel.
+    first, reference = unit.real("CRVAL1"), unit.real("CRPIX1", 0 if _code(kind) else 1)
     step = unit.real("CD1_1") if unit.value("CD1_1") is not None else unit.real("CDELT1") * unit.real("PC1_1", 1)
     if not step or not np.isfinite([first, step, reference]).all():
         raise UnreadableError(f"the coordinates CRVAL1 = {first}, CRPIX1 = {reference}, step {step} are impossible")

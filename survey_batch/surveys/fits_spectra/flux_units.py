@@ -62,11 +62,47 @@ def conversion(given: str, wanted: str, wavelength: F8) -> F8:
         ) from error
 
 
+@lru_cache(maxsize=64)
+def error_factor(given: str, flux_unit: str, power: int) -> float:
+    """Return the factor from errors, or a power of them, in one unit to those in the unit of the flux.
+
+    It is 1 where a unit is not said, not known or not linear, and where that of a power of errors makes no sense, as
+    files often have it.
+
+    Raises
+    ------
+    UnreadableError
+        The unit of errors is known, and is not one of such fluxes.
+    """
+    from astropy.units import UnitBase, UnrecognizedUnit
+
+    units = _unit(given), _unit(flux_unit)
+    if not (given and flux_unit) or not all(
+        isinstance(one, UnitBase) and not isinstance(one, UnrecognizedUnit) for one in units
+    ):
+        return 1.0
+    try:
+        return float(units[0].to(units[1] ** power))
+    except ValueError as error:
+        if power != 1:
+            return 1.0
+        raise UnreadableError(f"its fluxes are in {flux_unit!r}, and its errors in {given!r}") from error
+
+
 def _factor(given: str, wanted: str, wavelength: F8) -> F8:
     from astropy import units
 
     density = units.spectral_density(wavelength * units.AA)
-    return np.asarray(_unit(given).to(_unit(wanted), 1.0, equivalencies=density), np.float64)
+    return np.asarray(_linear(_unit(given)).to(_linear(_unit(wanted)), 1.0, equivalencies=density), np.float64)
+
+
+def _linear(unit: Any) -> Any:
+    """Refuse a unit of logarithms, such as magnitudes, which no factor converts."""
+    from astropy.units.function import FunctionUnitBase
+
+    if isinstance(unit, FunctionUnitBase):
+        raise TypeError(f"{unit} is a unit of logarithms")
+    return unit
 
 
 @lru_cache(maxsize=64)

@@ -37,30 +37,40 @@ def multispec(unit: Unit, number: int, size: int) -> tuple[F8, bool]:
     UnreadableError
         The header does not describe this spectrum, or by a function that is not known here.
     """
+    if unit.value("WAXMAP01") is not None:
+        raise UnreadableError(
+            "the image is a part of another, with fewer axes (WAXMAP01): IRAF's scopy writes it whole"
+        )
+    row, pixels = _physical(unit, 2, np.array([number + 1.0])), _physical(unit, 1, np.arange(1.0, size + 1))
     cards = takewhile(lambda text: text is not None, (unit.verbatim(f"WAT2_{card:03d}") for card in count(1)))
     text = "".join((card or "").ljust(LINE) for card in cards)
-    found = re.search(rf'\bspec{number + 1}\s*=\s*"([^"]*)"', text)
+    found = re.search(rf'\bspec{row.item():g}\s*=\s*"([^"]*)"', text)
     try:
         values = [float(word) for word in (found[1] if found else "").split()]
         kind, first, step, _, shift = values[2:7]
         if kind == 2:
-            return _function(values[9:], size) / (1 + shift), False
+            return _function(values[9:], pixels) / (1 + shift), False
         if kind not in (0, 1):
             raise ValueError(f"type {kind:g}")
     except (ValueError, IndexError) as error:
         raise UnreadableError(
-            f"the header gives no wavelengths of spectrum {number + 1} in IRAF's multispec format that are understood "
-            f"here ({error})"
+            f"the header gives no wavelengths of spectrum {row.item():g} in IRAF's multispec format that are "
+            f"understood here ({error})"
         ) from error
-    axis = np.asarray(first + step * np.arange(size), np.float64)
+    axis = np.asarray(first + step * (pixels - 1), np.float64)
     return (axis - np.log10(1 + shift), True) if kind == 1 else (axis / (1 + shift), False)
 
 
-def _function(values: list[float], size: int) -> F8:
+def _physical(unit: Unit, axis: int, pixels: F8) -> F8:
+    """Return which pixels these were before the image was cut: only to those do the coordinates apply."""
+    return (pixels - unit.real(f"LTV{axis}", 0)) / unit.real(f"LTM{axis}_{axis}", 1)
+
+
+def _function(values: list[float], pixels: F8) -> F8:
     """Return weight (zero point + polynomial) at each pixel, of one function; several are not known here."""
     weight, zero, kind, order, low, high = values[:6]
     coefficients = values[6:]
     if kind not in FUNCTIONS or len(coefficients) != order:
         raise ValueError(f"function {kind:g} with {len(coefficients)} values")
-    place = np.asarray((2.0 * np.arange(1, size + 1) - (low + high)) / (high - low), np.float64)
+    place = np.asarray((2.0 * pixels - (low + high)) / (high - low), np.float64)
     return np.asarray(weight * (zero + FUNCTIONS[int(kind)](place, np.asarray(coefficients))))

@@ -1,6 +1,7 @@
 """Layouts of FITS files with spectra, told by content: tables with columns, and images with or beside coordinates."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from survey_batch.catalog.guesses import first_match, plain
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import InvalidError, NotFoundError, UnreadableError
 from survey_batch.surveys.fits_spectra.axis import LOG10, from_header, has_axis, medium_of, unit_of
+from survey_batch.surveys.fits_spectra.flux_units import error_factor
 
 Numbers = npt.NDArray[Any]
 
@@ -32,6 +34,10 @@ ERRORS: Mapping[str, tuple[str, ...]] = {
 }
 MASK = ("andmask", "mask", "quality", "qual", "dq", "flags", "flag", "bad", "badpix")
 """Names of columns and of images, as `catalog.guesses.plain` writes them, most usual first."""
+OTHERS = frozenset((*WAVELENGTH, *WAVELENGTH_SAID, *LOG_WAVELENGTH, *chain(*ERRORS.values()), *MASK))
+"""Names of images that are no fluxes."""
+POWERS: Mapping[str, int] = {"error": 1, "variance": 2, "ivar": -2}
+"""Of the unit of flux: the unit of errors of each kind."""
 
 
 class Found(NamedTuple):
@@ -60,13 +66,15 @@ class Found(NamedTuple):
     mask: Flags | None
 
 
-def find_spectrum(units: Sequence[Unit], row: int) -> Found | None:
+def find_spectrum(units: Sequence[Unit], primary: Unit, row: int) -> Found | None:
     """Find a spectrum in a file's units; None if no layout fits.
 
     Parameters
     ----------
     units
         All units of the file, or those to look at.
+    primary
+        The first unit of the file, whose header is that of all.
     row
         Which spectrum, from 0, if there are several; -1 if the catalogue does not say.
 
@@ -78,12 +86,12 @@ def find_spectrum(units: Sequence[Unit], row: int) -> Found | None:
     with np.errstate(all="ignore"):  # the grid flags values that are not finite
         for unit in units:
             table = unit.value("XTENSION") == "BINTABLE" and unit.value("ZIMAGE") != "T"
-            if table and (found := _from_table(unit, units, row)) is not None:
+            if table and (found := _from_table(unit, primary, row)) is not None:
                 return found
-        return _from_images(units, row)
+        return _from_images(units, primary, row)
 
 
-def _from_table(table: Unit, units: Sequence[Unit], row: int) -> Found | None:
+def _from_table(table: Unit, primary: Unit, row: int) -> Found | None:
     """Read a table with a row for each pixel, or for each spectrum."""
     names = table.columns().names or ()
     wavelength = first_match((*WAVELENGTH, *WAVELENGTH_SAID, *LOG_WAVELENGTH), names)
@@ -97,41 +105,38 @@ def _from_table(table: Unit, units: Sequence[Unit], row: int) -> Found | None:
     kind = next(iter(errors), "")
     wanted = dict.fromkeys(filter(None, (wavelength, flux, errors.get(kind), first_match(MASK, names))))
     columns = {name: _physical(table, name, rows) for name in wanted}
+    unit_of_column = {name: table.value(f"TUNIT{index}") or "" for index, name in enumerate(names, 1)}
     if columns[flux].ndim > 1 and len(columns[flux]):
         number = chosen(row, len(columns[flux]), "rows")
         columns = {name: values[number] if values.ndim > 1 else values for name, values in columns.items()}
     mask = first_match(MASK, names)
-    number_of = {name: index + 1 for index, name in enumerate(names)}
     log = plain(wavelength) in LOG_WAVELENGTH
-    text = table.value(f"TUNIT{number_of[wavelength]}") or ""
+    unit = unit_of_column[flux]
     return Found(
         columns[wavelength].astype(np.float64),
-        LOG10 if log else unit_of(text),
-        medium_of((units[0], table), (wavelength,)),
+        LOG10 if log else unit_of(unit_of_column[wavelength]),
+        medium_of((primary, table), (wavelength,)),
         columns[flux],
-        table.value(f"TUNIT{number_of[flux]}") or "",
-        _ivar(columns[errors[kind]], kind) if kind else None,
+        unit,
+        _ivar(columns[errors[kind]], kind, unit_of_column[errors[kind]], unit) if kind else None,
         _bad(columns[mask]) if mask else None,
     )
 
 
 def _physical(table: Unit, name: str, rows: npt.NDArray[np.void]) -> Numbers:
-    number = (rows.dtype.names or ()).index(name) + 1
-    values, form = table.physical(name, rows), (table.value(f"TFORM{number}") or "").lstrip("0123456789")[:1]
-    if form in ("P", "Q"):
-        raise UnreadableError(f"column {name} of its table holds arrays of variable length, which are not read")
+    values = table.physical(name, rows)
     if values.dtype.kind not in "iufb":
         raise UnreadableError(f"column {name} of its table does not hold numbers")
     return values
 
 
-def _from_images(units: Sequence[Unit], row: int) -> Found | None:
+def _from_images(units: Sequence[Unit], primary: Unit, row: int) -> Found | None:
     """Read an image whose first axis is wavelength, with images of errors and masks beside it."""
-    images = {
-        plain(_name(unit)) or f"#{number}": unit for number, unit in reversed([*enumerate(units)]) if _is_image(unit)
-    }
-    named = {name: unit for name, unit in images.items() if name in FLUX}
-    first = next(iter(sorted(named, key=FLUX.index)), None) or next(reversed(images), None)
+    images: dict[str, Unit] = {}
+    for number, image_unit in enumerate(units):
+        if _is_image(image_unit):
+            images.setdefault(plain(_name(image_unit)) or f"#{number}", image_unit)
+    first = first_match(FLUX, [*images]) or next((name for name in images if name not in OTHERS), None)
     beside = first_match((*WAVELENGTH, *LOG_WAVELENGTH), list(images))
     if first is None or (beside is None and not has_axis(images[first])):
         return None
@@ -141,16 +146,20 @@ def _from_images(units: Sequence[Unit], row: int) -> Found | None:
         wavelength = _of_row(image(images[beside]), row).astype(np.float64)
         text = images[beside].value("BUNIT") or ""
         scale = LOG10 if beside in LOG_WAVELENGTH else unit_of(text)
-        medium = medium_of((units[0], images[beside]), (beside,))
+        medium = medium_of((primary, images[beside]), (beside,))
     else:
         wavelength, scale = from_header(unit, flux.size, max(row, 0))
-        medium = medium_of((units[0], unit))
+        medium = medium_of((primary, unit))
     errors = {kind: name for kind, known in ERRORS.items() if (name := first_match(known, list(images)))}
     kind = next(iter(errors), "")
-    ivar = _ivar(_of_row(image(images[errors[kind]]), row), kind) if kind else bands
+    flux_unit = unit.value("BUNIT") or ""
+    ivar = bands
+    if kind:
+        noise = images[errors[kind]]
+        ivar = _ivar(_of_row(image(noise), row), kind, noise.value("BUNIT") or "", flux_unit)
     mask = first_match(MASK, list(images))
     bad = _bad(_of_row(image(images[mask]), row)) if mask else None
-    return Found(wavelength, scale, medium, flux, unit.value("BUNIT") or "", ivar, bad)
+    return Found(wavelength, scale, medium, flux, flux_unit, ivar, bad)
 
 
 def _name(unit: Unit) -> str:
@@ -193,12 +202,12 @@ def chosen(row: int, there: int, what: str) -> int:
     return max(row, 0)
 
 
-def _ivar(values: Numbers, kind: str) -> F8:
-    """Return an inverse variance; 0 where the error is 0, negative or not a number."""
-    known = np.asarray(values, np.float64)
+def _ivar(values: Numbers, kind: str, unit: str = "", flux_unit: str = "") -> F8:
+    """Return an inverse variance in the unit of the flux; 0 where the error is 0, negative or not a number."""
+    power = POWERS[kind]
+    known = np.asarray(values, np.float64) * error_factor(unit, flux_unit, power)
     good = np.isfinite(known) & (known > 0)
-    power = {"ivar": 1, "error": -2, "variance": -1}[kind]
-    return np.where(good, np.where(good, known, 1.0) ** power, 0.0)
+    return np.where(good, np.where(good, known, 1.0) ** (-2 / power), 0.0)
 
 
 def _bad(values: Numbers) -> Flags:

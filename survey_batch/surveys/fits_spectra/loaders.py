@@ -54,7 +54,9 @@ def load(raw: bytes, row: int) -> Found:
     if one.uncertainty is not None:
         from astropy.nddata import InverseVariance
 
-        ivar = np.nan_to_num(one.uncertainty.represent_as(InverseVariance).array.astype(np.float64), posinf=0)
+        errors = one.uncertainty.represent_as(InverseVariance)
+        scale = 1.0 if errors.unit is None else errors.unit.to(flux.unit**-2)
+        ivar = np.nan_to_num(scale * errors.array.astype(np.float64), posinf=0)
     mask = None if one.mask is None else np.asarray(one.mask != 0)
     medium = "" if axis.unit.is_equivalent(units.AA) else VACUUM  # a frequency is the same in air
     return Found(wavelength, "angstrom", medium, flux.value, flux.unit.to_string(), ivar, mask)

@@ -7,14 +7,15 @@ import numpy as np
 
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.config.sections.archive import ArchiveSection
+from survey_batch.core.arrays import F4, F8
 from survey_batch.core.errors import ObjectError, UnreadableError
 from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import Spectrum, log_linear_start
 from survey_batch.spectra.reader import Row, SpectrumReader
-from survey_batch.surveys.desi.files import ARMS, read_coadd
+from survey_batch.surveys.desi.files import ARMS, read_rows, row_of_target
 from survey_batch.surveys.fits_spectra.axis import angstrom
 from survey_batch.surveys.fits_spectra.flux_units import AS_IS, conversion, refuse_unit
-from survey_batch.surveys.fits_spectra.layouts import Found, chosen, find_spectrum
+from survey_batch.surveys.fits_spectra.layouts import Found, Numbers, chosen, find_spectrum
 from survey_batch.surveys.fits_spectra.loaders import load
 from survey_batch.surveys.fits_spectra.survey import FitsSpectraArchive
 from survey_batch.surveys.lamost import files as lamost
@@ -69,23 +70,26 @@ class FitsSpectra(SpectrumReader):
         return self._converted(sdss.read_spectrum(raw, {**row, **UNNAMED}), SURVEY_UNIT)
 
     def _of_desi(self, raw: bytes, fibermap: Unit, rows: Sequence[Row]) -> list[Spectrum | ObjectError]:
-        """Read some targets, each by its TARGETID or its place in the table."""
+        """Read some targets, each found by its TARGETID or its place in the table."""
         numbers = fibermap.column("TARGETID").tolist()
         targets = [self._target(numbers, row) for row in rows]
         known = [target for target in targets if isinstance(target, int)]
-        found = iter(read_coadd(raw, known))
-        results = (target if isinstance(target, ObjectError) else next(found) for target in targets)
-        return [one if isinstance(one, ObjectError) else self._converted(one, SURVEY_UNIT) for one in results]
+        found = iter(read_rows(raw, known))
+        return [
+            target if isinstance(target, ObjectError) else self._converted(next(found), SURVEY_UNIT)
+            for target in targets
+        ]
 
     def _target(self, numbers: Sequence[int], row: Row) -> int | ObjectError:
         try:
-            named = str(row["targetid"])
-            return int(named) if named else int(numbers[chosen(int(row["spectrum"]), len(numbers), "targets")])
+            if named := str(row["targetid"]):
+                return row_of_target(numbers, int(named))
+            return chosen(int(row["spectrum"]), len(numbers), "targets")
         except ObjectError as error:
             return error
 
     def _found(self, raw: bytes, units: list[Unit], row: Row) -> Found:
-        hdu = self.section.hdu
+        hdu, primary = self.section.hdu, units[0]
         if hdu is not None:
             chosen = [
                 unit
@@ -96,7 +100,7 @@ class FitsSpectra(SpectrumReader):
                 names = ", ".join(f"{number} {unit.value('EXTNAME') or ''}" for number, unit in enumerate(units))
                 raise UnreadableError(f"there is no HDU {hdu} (archive.hdu); the file has {names}")
             units = chosen
-        return find_spectrum(units, int(row["spectrum"])) or load(raw, int(row["spectrum"]))
+        return find_spectrum(units, primary, int(row["spectrum"])) or load(raw, int(row["spectrum"]))
 
     def _finished(self, found: Found) -> Spectrum:
         """Put a spectrum into our units, and refuse what is in doubt."""
@@ -131,27 +135,33 @@ class FitsSpectra(SpectrumReader):
         if not increasing(wavelength):
             raise UnreadableError("its wavelengths are not increasing positive numbers")
         start = log_linear_start(np.log10(wavelength))
-        spectrum = Spectrum(
-            found.flux[order].astype(np.float32),
-            ivar[order].astype(np.float32),
-            mask[order].astype(np.int32),
-            start,
-            None if np.isfinite(start) else wavelength,
-        )
-        return self._converted(spectrum, found.flux_unit)
+        values = self._in_unit(found.flux[order], ivar[order], wavelength, found.flux_unit)
+        return Spectrum(*values, mask[order].astype(np.int32), start, None if np.isfinite(start) else wavelength)
 
     def _converted(self, spectrum: Spectrum, unit: str) -> Spectrum:
-        """Convert fluxes to the job's unit, if it names one, and make one bit of all bits of the mask."""
-        mask = (spectrum.mask != 0).astype(np.int32)
-        flux, ivar, wanted = spectrum.flux, spectrum.ivar, self.section.flux_unit
-        if wanted is None:
-            refuse_unit(unit)
-        elif wanted != AS_IS:
-            factor = conversion(unit, wanted, spectrum.wavelength)
-            if (factor != 1).any():
-                with np.errstate(all="ignore"):
-                    flux, ivar = (flux * factor).astype(np.float32), (ivar / factor**2).astype(np.float32)
-        return Spectrum(flux, ivar, mask, spectrum.start, spectrum.sampled)
+        """Convert the fluxes of another survey's file, and make one bit of all bits of the mask."""
+        flux, ivar = self._in_unit(spectrum.flux, spectrum.ivar, spectrum.wavelength, unit)
+        return Spectrum(flux, ivar, (spectrum.mask != 0).astype(np.int32), spectrum.start, spectrum.sampled)
+
+    def _in_unit(self, flux: Numbers, ivar: Numbers, wavelength: F8, unit: str) -> tuple[F4, F4]:
+        """Convert fluxes to the job's unit, if it names one, and then to single precision."""
+        wanted = self.section.flux_unit
+        with np.errstate(all="ignore"):  # the grid flags values that are not finite
+            if wanted is None:
+                refuse_unit(unit)
+            elif wanted != AS_IS:
+                factor = conversion(unit, wanted, wavelength)
+                if (factor != 1).any():
+                    flux, ivar = flux * factor, ivar / factor**2
+            single = flux.astype(np.float32), ivar.astype(np.float32)
+            known, kept = (np.count_nonzero((of > 0) & (of < np.inf)) for of in (ivar, single[1]))
+        if kept < known / 2:
+            raise UnreadableError(
+                f"its errors, of {np.median(ivar[ivar > 0]) ** -0.5:.3g}, are beyond what an inverse variance in "
+                "single precision can hold: set archive.flux_unit to a unit of about their size, such as "
+                f"{SURVEY_UNIT!r}"
+            )
+        return single
 
 
 def _columns(table: Unit | None) -> tuple[str, ...]:

@@ -224,6 +224,8 @@ def _read_table(units: list[Unit]) -> Spectrum:
         raise UnreadableError(f"no spectrum: empty primary array, and no table COADD among the extensions {[*named]}")
     table = named["COADD"]
     row = table.row()
+    if len(table.rows()) > 1:
+        raise UnreadableError(f"table COADD has {len(table.rows())} rows, and not the one of a LAMOST spectrum")
     return _spectrum(*(_column(table, row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
 
 

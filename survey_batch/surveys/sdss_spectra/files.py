@@ -91,7 +91,7 @@ def _spectrum(*columns: npt.NDArray[Any]) -> Spectrum:
 
 def pixel_mask(mask: npt.NDArray[Any]) -> I4:
     """Turn SPPIXMASK into the bits of `MASK_BITS`."""
-    bits = mask.astype(np.int64)
+    bits = np.asarray(np.nan_to_num(mask, nan=FIBRE_BITS), np.int64)
     pixel = (bits >> 16) & (FIBRE_PROBLEM - 1)
     return np.where(bits & FIBRE_BITS != 0, pixel | FIBRE_PROBLEM, pixel).astype(np.int32)
 

@@ -6,7 +6,7 @@ star's stamp is found by its identifier in that table, never by its row number i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -87,7 +87,8 @@ def read_exposure(raw: bytes) -> Exposure:
         flux = _image(named["FLUX"])
         exposure = Exposure(flux, _ivar(named, flux), *_stars(named["STARS"]))
     _check(exposure)
-    return exposure
+    measured = np.isfinite(flux) & np.isfinite(exposure.ivar) & (exposure.ivar > 0)
+    return replace(exposure, ivar=np.where(measured, exposure.ivar, np.float32(0)))
 
 
 def _image(unit: Unit) -> npt.NDArray[np.float32]:

@@ -126,3 +126,10 @@ def test_a_file_that_is_cut_or_damaged_is_refused():
     tiles = mask.data + 8 * len(TARGETS)
     with pytest.raises(UnreadableError, match="damaged|tile of a compressed"):
         read_coadd(raw[:tiles] + b"\xff" * 20 + raw[tiles + 20 :], TARGETS[:1])
+
+
+def test_a_target_that_comes_again_is_in_doubt_and_the_others_are_not():
+    raw = file_of(FIBERMAP=fits.BinTableHDU(Table({"TARGETID": [7, 8, 9, 7]}), name="FIBERMAP"))
+    first, other = read_coadd(raw, [7, 8])
+    assert isinstance(first, UnreadableError)
+    np.testing.assert_array_equal(other.flux, read_coadd(file_of(), TARGETS)[1].flux)

@@ -164,6 +164,7 @@ def test_a_packed_header_that_would_end_or_stop_the_process_is_unreadable(card, 
         ("TAN", TPV, DistortedWcs),  # as SCAMP once wrote it
         ("TNX", TNX, DistortedWcs),
         ("SIN", {}, DistortedWcs),
+        ("TAN", {"CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN", "CRVAL1": 40.0, "CRVAL2": 150.0}, DistortedWcs),
         ("ZPN", {"PV2_1": 1.0, "PV2_3": 42.0}, DistortedWcs),
     ],
 )
@@ -172,7 +173,7 @@ def test_positions_and_pixels_are_those_of_astropy_in_any_projection(projection,
     wcs, whole = read_wcs(made), WCS(made)
     assert type(wcs) is kind
     x, y = np.random.default_rng(1).uniform(0, SHAPE[0], (2, 200))
-    ra, dec = whole.all_pix2world(x, y, 0)
+    ra, dec = whole.all_pix2world(x, y, 0, ra_dec_order=True)
     np.testing.assert_allclose(np.stack(pixel_to_sky(wcs, x, y)), np.stack([ra, dec]), rtol=0, atol=1e-11)
     np.testing.assert_allclose(np.stack(sky_to_pixel(wcs, ra, dec)), np.stack([x, y]), rtol=0, atol=1e-5)
 

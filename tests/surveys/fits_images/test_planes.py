@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 import survey_batch as sb
 from survey_batch.config.jobfile import load_job
 from survey_batch.config.sections.images import ImageFeaturesSection
-from survey_batch.core.errors import ConfigurationError
+from survey_batch.core.errors import ConfigurationError, UnreadableError
 from survey_batch.core.status import Status
 from survey_batch.images.features import POINT_SOURCES, PointSources, image_features
 from survey_batch.images.quality import BAD_IVAR, NO_DATA
@@ -17,6 +17,8 @@ from survey_batch.images.register import MARGIN, resample_mask, subpixel_span
 from survey_batch.planning.plan import make_plan
 from survey_batch.store.notes import collect_problems
 from survey_batch.store.problems import read_problems
+from survey_batch.surveys.fits_images.files import read_image
+from survey_batch.surveys.fits_images.planes import with_noise
 from survey_batch.surveys.fits_images.survey import FITS_IMAGES
 from tests.image_files import SHAPE, file_of, header, pixels
 from tests.jobs import write_catalog
@@ -263,3 +265,10 @@ def test_columns_of_the_noise_are_asked_for_only_if_there_are_no_templates(tmp_p
     plain = plan()
     assert plain.fields.column_names == ["file", "hdu"]
     assert not {"noise_file", "mask_file"} & set(plain.objects.column_names)
+
+
+def test_noise_beyond_single_precision_is_refused_and_not_lost():
+    frame = read_image(file_of(fits.PrimaryHDU(pixels(), header())), "", "nanomaggy", None)
+    faint = file_of(fits.PrimaryHDU(np.full(SHAPE, 1e-40)))
+    with pytest.raises(UnreadableError, match="beyond what an inverse variance in single precision can hold"):
+        with_noise(frame, faint, "", "variance")

@@ -346,3 +346,114 @@ def test_without_specutils_the_package_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "specutils", None)
     with pytest.raises(UnreadableError, match=r"pip install 'survey-batch\[specutils\]'"):
         read(table_of({"a": [1.0]}))
+
+
+CGS = "erg / (Angstrom s cm2)"
+AXIS = {"CTYPE1": "WAVE", "CUNIT1": "Angstrom", "CRVAL1": 4000.0, "CDELT1": 1.5, "CRPIX1": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "unit"),
+    [
+        ("error", 1e-17 * ERROR, CGS),
+        ("variance", 1e-34 * ERROR**2.0, "erg2 / (Angstrom2 s2 cm4)"),
+        ("ivar", 1e34 * ERROR**-2.0, "Angstrom2 s2 cm4 / erg2"),
+        ("ivar", ERROR**-2.0, UNIT),
+        ("error", ERROR, "strange"),
+    ],
+)
+def test_errors_in_a_unit_of_their_own_become_those_of_the_fluxes(column, values, unit):
+    columns = {"wave": WAVELENGTH, "flux": VALUES, column: values.astype("f8")}
+    found = read(table_of(columns, told={"flux": UNIT}, TUNIT3=unit), **SAID, flux_unit=UNIT)
+    np.testing.assert_allclose(found.ivar, ERROR**-2.0, rtol=1e-5)
+    errors = fits.ImageHDU(values.astype("f8"), name=column)
+    errors.header["BUNIT"] = unit
+    flux = fits.PrimaryHDU(VALUES)
+    flux.header.update({**AXIS, "BUNIT": UNIT})
+    np.testing.assert_allclose(read(bytes_of(flux, errors), flux_unit=UNIT).ivar, ERROR**-2.0, rtol=1e-5)
+
+
+def test_errors_of_another_quantity_are_refused():
+    told = {"flux": UNIT, "error": "Jy"}
+    with pytest.raises(UnreadableError, match="and its errors in 'Jy'"):
+        read(table_of({"wave": WAVELENGTH, "flux": VALUES, "error": ERROR}, told=told), **SAID, flux_unit=UNIT)
+
+
+def test_magnitudes_are_no_fluxes_that_a_factor_converts():
+    raw = table_of({"wave": WAVELENGTH, "flux": VALUES, "error": ERROR}, TUNIT2="mag(AB)", TUNIT3="mag")
+    with pytest.raises(UnreadableError, match=r"in 'mag\(AB\)', which cannot be converted"):
+        read(raw, **SAID, flux_unit=UNIT)
+    assert np.array_equal(read(raw, **SAID, flux_unit="as-is").flux, VALUES)
+    assert not flux_units.is_flux_density("mag(AB)")
+
+
+def test_faint_fluxes_keep_their_errors_where_the_unit_of_the_product_lets_single_precision_hold_them():
+    columns = {"wave": WAVELENGTH, "flux": 1e-20 * VALUES.astype("f8"), "error": 1e-20 * ERROR.astype("f8")}
+    raw = table_of(columns, told={"flux": CGS, "error": CGS})
+    found = read(raw, **SAID, flux_unit=UNIT)
+    np.testing.assert_allclose(found.flux, 1e-3 * VALUES, rtol=1e-6)
+    np.testing.assert_allclose(found.ivar, 1e6 * ERROR**-2.0, rtol=1e-5)
+    with pytest.raises(UnreadableError, match=r"beyond what an inverse variance .* can hold: set archive.flux_unit"):
+        read(raw, **SAID, flux_unit="as-is")
+
+
+def test_integers_that_stand_for_no_value_are_none():
+    whole = np.round(VALUES).astype("i4")
+    whole[7] = -999
+    columns = [fits.Column("wave", "D", array=WAVELENGTH), fits.Column("flux", "J", null=-999, array=whole)]
+    found = read(bytes_of(fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)), **SAID)
+    assert np.flatnonzero(np.isnan(found.flux)).tolist() == [7]
+
+
+def test_images_of_errors_and_wavelengths_are_not_taken_for_fluxes():
+    images = [fits.ImageHDU(values, name=name) for name, values in (("ERR", ERROR), ("OBJECT", VALUES))]
+    for one in images:
+        one.header.update(AXIS)
+    found = read(bytes_of(fits.PrimaryHDU(), *images))
+    assert np.array_equal(found.flux, VALUES)
+    np.testing.assert_allclose(found.ivar, ERROR**-2.0, rtol=1e-5)
+    images = [fits.ImageHDU(values, name=name) for name, values in (("WAVELENGTH", WAVELENGTH), ("OBJECT", VALUES))]
+    found = read(bytes_of(fits.PrimaryHDU(), *images), **SAID)
+    assert np.array_equal(found.flux, VALUES)
+    assert np.array_equal(found.wavelength, WAVELENGTH)
+
+
+def test_only_the_standards_name_of_an_axis_tells_air_from_vacuum_and_where_pixels_begin():
+    axis = {"CUNIT1": "Angstrom", "CRVAL1": 4000.0, "CDELT1": 1.5}
+    with pytest.raises(UnreadableError, match="air or vacuum"):
+        read(image_of(CTYPE1="WAVELENGTH", **axis), without_errors="equal")
+    other = read(image_of(CTYPE1="WAVELENGTH", **axis), without_errors="equal", medium="vacuum")
+    np.testing.assert_allclose(other.wavelength, WAVELENGTH)
+    raw = image_of(CTYPE1="WAVE", **axis)
+    with fits.open(io.BytesIO(raw)) as file, warnings.catch_warnings(action="ignore"):
+        expected = WCS(file[0].header).wcs_pix2world(np.arange(SIZE), 0)[0] * 1e10
+    np.testing.assert_allclose(read(raw, without_errors="equal").wavelength, expected)
+
+
+def test_the_first_header_tells_the_medium_also_of_an_hdu_that_the_job_names():
+    raw = table_of({"wave": WAVELENGTH, "flux": VALUES}, primary={"AIRORVAC": "air"})
+    whole = read(raw, **SAID)
+    assert np.array_equal(read(raw, **SAID, hdu="1").wavelength, whole.wavelength)
+    np.testing.assert_allclose(whole.wavelength, air_to_vacuum(WAVELENGTH))
+
+
+def test_coordinates_of_iraf_s_multispec_format_are_those_of_the_image_before_it_was_cut():
+    whole = multispec("1 1 0 4000. 1.5 400 0. 1. 2.", "2 2 0 5000. 1.5 400 0. 1. 2.")
+    with fits.open(io.BytesIO(whole)) as file:
+        file[0].data = file[0].data[1:]
+        file[0].header.update({"LTV1": -100.0, "LTM1_1": 1.0, "LTV2": -1.0, "LTM2_2": 1.0})
+        cut = bytes_of(*file)
+        file[0].header["WAXMAP01"] = "1 0 0 1"
+        flat = bytes_of(*file)
+    np.testing.assert_allclose(read(cut, **SAID).wavelength, 5150 + 1.5 * np.arange(SIZE))
+    with pytest.raises(UnreadableError, match="WAXMAP01"):
+        read(flat, **SAID)
+
+
+def test_a_spectrum_of_desi_is_the_one_at_its_place_even_if_its_target_comes_again():
+    raw = coadd(FIBERMAP=fits.BinTableHDU(Table({"TARGETID": [7, 8, 9, 7]}), name="FIBERMAP"))
+    flux = [read(raw, {"spectrum": number}, flux_unit="as-is").flux for number in range(4)]
+    for found, one in zip(flux, read_coadd(coadd(), TARGETS), strict=True):
+        np.testing.assert_array_equal(found, one.flux)
+    with pytest.raises(UnreadableError, match="2 spectra in this file have TARGETID 7: it is no coadd"):
+        read(raw, {"targetid": "7"}, flux_unit="as-is")

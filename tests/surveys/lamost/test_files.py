@@ -422,3 +422,17 @@ def test_the_short_way_to_a_separation_decides_as_the_long_one():
         exact = float(separation_arcsec(*here, *there))
         assert (_separation(here, there) > ARCMINUTE) == (exact > ARCMINUTE)
         assert _separation(here, there) >= exact * (1 - 1e-9)
+
+
+def test_columns_of_variable_length_are_refused_and_their_descriptors_not_taken_for_pixels():
+    values = dict(zip(("FLUX", "IVAR", "WAVELENGTH", "ANDMASK"), arrays(), strict=True))
+    lists = [fits.Column(name, "PE()", array=np.array([one, None], object)[:1]) for name, one in values.items()]
+    with pytest.raises(UnreadableError, match="column FLUX of its table holds arrays of variable length"):
+        read_spectrum(to_bytes(fits.PrimaryHDU(), fits.BinTableHDU.from_columns(lists, name="COADD")))
+
+
+def test_a_table_of_several_spectra_is_in_doubt():
+    values = dict(zip(("FLUX", "IVAR", "WAVELENGTH", "ANDMASK"), arrays(), strict=True))
+    columns = [fits.Column(name, f"{SIZE}E", array=np.stack([one, one])) for name, one in values.items()]
+    with pytest.raises(UnreadableError, match="table COADD has 2 rows"):
+        read_spectrum(to_bytes(fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns, name="COADD")))

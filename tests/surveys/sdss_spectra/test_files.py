@@ -114,3 +114,7 @@ def test_the_reduction_is_compared_where_the_path_does_not_say_it(layout, agrees
 def test_a_row_without_a_position_or_of_another_kind_of_name_is_not_compared():
     raw, _ = file_of()
     read_spectrum(raw, {"plate": -1, "mjd": 51630, "fiberid": -1, "ra": np.nan, "dec": np.nan})
+
+
+def test_a_mask_that_is_not_a_number_is_bad():
+    assert pixel_mask(np.array([0.0, np.nan])).tolist() == [0, FIBRE_PROBLEM]

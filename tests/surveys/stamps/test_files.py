@@ -69,3 +69,12 @@ def test_each_exposure_has_a_number_of_its_own():
     keys = {exposure_key(f"exposure-{number:04d}") for number in range(1000)}
     assert len(keys) == 1000
     assert all(-(2**63) <= key < 2**63 for key in keys)
+
+
+def test_an_ivar_that_is_no_positive_number_or_of_no_flux_is_0():
+    flux, ivar = FLUX.copy(), np.full(FLUX.shape, 7, np.float32)
+    flux[0, 0, 0] = np.nan
+    ivar[0, 1, :3] = [-1, np.nan, np.inf]
+    found = read_exposure(raw(flux=flux, ivar=ivar)).ivar
+    assert [found[0, 0, 0], *found[0, 1, :3]] == [0, 0, 0, 0]
+    assert (found == 7).sum() == found.size - 4
