@@ -22,34 +22,19 @@ from survey_batch.core.environment import compute_like_a_worker
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status, usable
 from survey_batch.core.threads import one_thread
-from survey_batch.images.features import POINT_SOURCES
 from survey_batch.lazy.component_fit import sum_lazily
 from survey_batch.lazy.datasets import check_made, finished, made_from, made_of
+from survey_batch.lazy.inputs import OWN, in_order, needed, there
 from survey_batch.lazy.stages import image_stage, in_notebook, spectral_stage, valid
 from survey_batch.spectra.pca import PCA
 from survey_batch.stages import Stage
 from survey_batch.stages.base import take
-from survey_batch.stages.component_fit import SPECTRUM
 from survey_batch.stages.predictions import PredictionsStage
 from survey_batch.stages.spectral_features import BASIS
-from survey_batch.store.schema import OBJECT_COORDINATES, Variable
+from survey_batch.store.schema import Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-
-DIMENSIONS = ("object", "band", "feature", "wavelength", "y", "x", "channel", "quantity", "dimension")
-"""Dimensions in the order that the kernels expect."""
-
-FORMS = {
-    "cutouts": {
-        **dict.fromkeys(("flux", "ivar", "mask"), ("object", "band", "y", "x")),
-        **dict.fromkeys(("x_object", "y_object", *POINT_SOURCES), ("object", "band")),
-    },
-    "spectra": {**dict.fromkeys(SPECTRUM, ("object", "wavelength")), "redshift": ("object",)},
-}
-"""Dimensions of the variables that stages take of a product."""
-
-_OWN = tuple(variable.name for variable in OBJECT_COORDINATES)
 
 
 @takes(cutouts=DATASET)
@@ -158,7 +143,7 @@ def principal_components(spectra: "xr.Dataset", number: int = 20, **settings: An
     import xarray as xr
 
     stage = spectral_stage(spectra, {**settings, "components": number})
-    given = _in_order(_needed(stage, spectra, "status", "split", "object_id"))
+    given = in_order(needed(stage, spectra, "status", "split", "object_id"))
     (whole,) = dask.compute(sum_lazily(stage, given))
     fitted = xr.Dataset(dict(stage.fit_end(whole)))
     return finished(fitted, made_from(spectra, {**stage.settings(), BASIS: PCA.stored(fitted).fingerprint}))
@@ -219,7 +204,7 @@ def predict(
     fixed = {str(name): np.asarray(ds[name]) for name in ds.variables if "object" not in ds[name].dims}
     if not unchecked:
         check_made(recipe, ds)
-    ordered = _in_order(ds[list(recipe.variables)])
+    ordered = in_order(ds[list(recipe.variables)])
     recipe.check_product(fixed, {name: ordered[name].shape[1:] for name in recipe.variables})
     stage = PredictionsStage(in_notebook("predictions", section, ClusterSection()))
     return apply(stage, ds, stage.own_settings())
@@ -231,63 +216,11 @@ def apply(stage: Stage, ds: "xr.Dataset", settings: Mapping[str, Any]) -> "xr.Da
     Objects that `status` marks as unusable keep their status and hold NaN, or 0 for integers. The result states that it
     was made with `settings`, if the dataset states how it was made itself.
     """
-    whole = _in_order(_needed(stage, ds, "status", *_OWN))
-    own = {name: whole[name].variable for name in _there(whole, *_OWN)}
+    whole = in_order(needed(stage, ds, "status", *OWN))
+    own = {name: whole[name].variable for name in there(whole, *OWN)}
     given = whole.drop_vars(own)
     made = given.map_blocks(_apply_to_block, kwargs={"stage": stage}, template=_template(stage, given))
     return finished(made.assign_coords(own), made_from(ds, settings))
-
-
-def _needed(stage: Stage, ds: "xr.Dataset", *others: str) -> "xr.Dataset":
-    """Take the variables that a stage works on, and those of the others that are there."""
-    if missing := [name for name in stage.input_variables if name not in ds]:
-        raise ConfigurationError(
-            f"{stage.name} needs variables {list(stage.input_variables)}; the dataset lacks {missing}"
-        )
-    if "status" in others and "status" in ds and ds["status"].dtype.kind not in "iu":
-        raise ConfigurationError(
-            f"variable 'status' is of type {ds['status'].dtype}; it must hold the whole numbers of survey_batch.Status."
-            " If every object can be used, leave it out: ds.drop_vars('status')"
-        )
-    part: xr.Dataset = ds[[*stage.input_variables, *_there(ds, *others)]]
-    _refuse_without_objects(part)
-    return part if isinstance(stage, PredictionsStage) else part.assign(_formed(stage, part))
-
-
-def _formed(stage: Stage, ds: "xr.Dataset") -> dict[str, Any]:
-    """Check the dimensions of a stage's variables, and turn whole numbers into the fractions that it works on."""
-    formed: dict[str, Any] = {}
-    for name in stage.input_variables:
-        values, dims = ds[name].variable, FORMS[str(stage.upstream)][name]
-        if set(values.dims) != set(dims):
-            raise ConfigurationError(
-                f"variable {name!r} has the dimensions ({', '.join(map(str, values.dims))}), and must have "
-                f"({', '.join(dims)})"
-            )
-        if name != "mask" and values.dtype.kind in "iu":
-            formed[name] = values.astype(np.float32)
-    return formed
-
-
-def _in_order(ds: "xr.Dataset") -> "xr.Dataset":
-    """Put dimensions in the products' order, with common chunks along `object` and a single chunk along the others."""
-    _refuse_without_objects(ds)
-    ds = ds.transpose(*(dim for dim in DIMENSIONS if dim in ds.dims), ...)
-    if not any(variable.chunks for variable in ds.variables.values()):
-        return ds
-    ds = ds.unify_chunks()
-    chunked = {name: values for name, values in ds.variables.items() if values.chunks}
-    whole = {name: v.chunk({dim: -1 for dim in v.dims if dim != "object"}) for name, v in chunked.items()}
-    return ds.assign(whole)
-
-
-def _refuse_without_objects(ds: "xr.Dataset") -> None:
-    if "object" not in ds.dims:
-        raise ConfigurationError("the dataset has no dimension 'object'; keep it with isel(object=slice(3, 4))")
-
-
-def _there(ds: "xr.Dataset", *names: str) -> list[str]:
-    return [name for name in names if name in ds.variables]
 
 
 @one_thread()

@@ -12,6 +12,7 @@ from survey_batch.config.sections.images import CompositesSection, CutoutsSectio
 from survey_batch.config.sections.spectra import SpectralFeaturesSection, SpectraSection
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.lazy.datasets import made_of
+from survey_batch.lazy.inputs import refuse_cut
 from survey_batch.spectra.grid import STEP, log_grid, step_of
 from survey_batch.stages.base import Stage
 from survey_batch.stages.composites import CompositesStage
@@ -110,23 +111,12 @@ def image_stage(name: str, cutouts: "xr.Dataset", settings: Mapping[str, Any]) -
     if name == "composites":
         recipe = valid(name, CompositesSection, settings)
         return CompositesStage(in_notebook(name, recipe, cutouts=cut))
-    _refuse_cut(cutouts)
+    refuse_cut(cutouts, "x_object", "y_object")
     measure = valid("image_features", ImageFeaturesSection, settings)
     stage = ImageFeaturesStage(in_notebook(name, measure, cutouts=cut))
     factor = cutouts.variables.get("aperture_correction")
     stage.corrected = factor is None or factor.attrs.get("comment") != NOT_MEASURED
     return stage
-
-
-def _refuse_cut(cutouts: "xr.Dataset") -> None:
-    """Refuse parts of images: where the object is counts from the corner of the whole ones."""
-    made, size = (made_of(cutouts) or {}).get("cutouts.size"), int(cutouts.sizes["x"])
-    if made not in (None, size):
-        raise ConfigurationError(
-            f"the cutouts were made with {made} x {made} pixels and have {size} x {size} now, and x_object and "
-            "y_object do not tell what was cut off: measure the whole cutouts. Or subtract what was cut off from both, "
-            "and then drop what the dataset says of how it was made: ds.drop_attrs(deep=False)"
-        )
 
 
 def in_notebook(name: str, *tables: Section, **others: Stage) -> Context:

@@ -8,6 +8,7 @@ from survey_batch.core.arguments import DATASET, takes
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.frame import FrameWcs
 from survey_batch.images.wcs import to_astropy
+from survey_batch.lazy.inputs import refuse_cut
 from survey_batch.notebook.rows import Object, row_of
 from survey_batch.results.export.fits_text import escape
 
@@ -41,9 +42,12 @@ def wcs(ds: "xr.Dataset", which: Object, band: str | None = None) -> "WCS":
     Raises
     ------
     ConfigurationError
-        The dataset has no WCS, object or band of this name, or the object holds no data.
+        The dataset has no WCS, object or band of this name, or the object holds no data, or the dataset holds parts of
+        its cutouts.
     """
-    return _wcs(_object(ds, which, ("crval", "crpix", "cd")), which, band)
+    one = _object(ds, which, ("crval", "crpix", "cd"))
+    refuse_cut(ds, "crpix")
+    return _wcs(one, which, band)
 
 
 def _wcs(one: "xr.Dataset", which: Object, band: str | None) -> "WCS":
@@ -78,11 +82,12 @@ def to_fits(ds: "xr.Dataset", which: Object) -> "HDUList":
     Raises
     ------
     ConfigurationError
-        The dataset holds no cutouts, or no such object.
+        The dataset holds no cutouts, or parts of them, or no such object.
     """
     from astropy.io import fits
 
     one = _object(ds, which, ("flux", "crval", "crpix", "cd"))
+    refuse_cut(ds, "crpix")
     primary = fits.PrimaryHDU()
     primary.header["OBJECT"] = (escape(str(one["object_id"].item())), "object_id")
     for name in ("ra", "dec"):

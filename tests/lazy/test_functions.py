@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from survey_batch.config.job import Job
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.core.status import Status
-from survey_batch.lazy.functions import DIMENSIONS, apply, composites, features, predict, principal_components
+from survey_batch.lazy.functions import apply, composites, features, predict, principal_components
+from survey_batch.lazy.inputs import DIMENSIONS
 from survey_batch.lazy.stages import image_stage
 from survey_batch.spectra.grid import log_grid
 from survey_batch.stages import make_stage

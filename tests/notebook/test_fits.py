@@ -53,6 +53,16 @@ def test_a_fits_file_holds_each_band_with_its_wcs_and_ivar(cutouts):
         assert world.separation(sb.wcs(cutouts, row, "i").pixel_to_world(3, 7)).arcsec < 1e-6
 
 
+def test_parts_of_cutouts_have_no_wcs_until_their_reference_pixel_is_moved_too(cutouts):
+    row, part = complete(cutouts), cutouts.isel(x=slice(3, 40), y=slice(5, 42))
+    for ask in (lambda ds: sb.wcs(ds, row), lambda ds: sb.to_fits(ds, row)):
+        with pytest.raises(ConfigurationError, match="have 29 x 27 now, and crpix does not tell what was cut off"):
+            ask(part)
+    moved = part.assign(crpix=part.crpix - [3, 5]).drop_attrs(deep=False)
+    here, there = sb.wcs(moved, row).pixel_to_world(0, 0), sb.wcs(cutouts, row).pixel_to_world(3, 5)
+    assert here.separation(there).arcsec < 1e-6
+
+
 def test_an_id_that_is_not_ascii_is_escaped(cutouts):
     named = cutouts.assign_coords(object_id=("object", np.full(cutouts.sizes["object"], "étoile", object)))
     assert sb.to_fits(named, complete(cutouts))[0].header["OBJECT"] == r"\xe9toile"
