@@ -37,6 +37,7 @@ def test_the_job_comes_first_then_the_unit_then_the_zero_point(cards, zero_point
         ({"BUNIT": "adu"}, "nanomaggy", "ZP", "header card ZP is None, not a number"),
         ({"MAGZERO": "good"}, "nanomaggy", None, "MAGZERO is 'good', not a number"),
         ({"BUNIT": "mag(AB)", "MAGZERO": 25.0}, "nanomaggy", None, "magnitudes"),
+        ({"BUNIT": "mag/arcsec2", "MAGZERO": 25.0}, "nanomaggy", None, "magnitudes"),
         ({"BUNIT": "MJy/sr"}, "mJy/sr", None, "in 'MJy/sr' by BUNIT, and archive.unit is 'mJy/sr'"),
         ({"BUNIT": "electron"}, "adu", None, "in 'electron' by BUNIT, and archive.unit is 'adu'"),
     ],
