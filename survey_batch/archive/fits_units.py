@@ -197,8 +197,7 @@ class Unit:
     def column(self, name: str, *, nulls: bool = False) -> npt.NDArray[Any]:
         """Return a column of a binary table, by name in any case: physical values, or text as bytes.
 
-        Integers stay exact: the number that stands for no value (TNULL) is returned as it is, unless `nulls` makes NaN of
-        it.
+        Integers stay exact: the number that stands for no value (TNULL) is returned as it is, or as NaN if `nulls`.
 
         Raises
         ------

@@ -13,6 +13,8 @@ from survey_batch.core.errors import UnreadableError
 NANOMAGGY = "nanomaggy"
 MAGNITUDE = 22.5
 """AB magnitude of a nanomaggy."""
+FAINTEST = 60.0
+"""Magnitude of a pixel of 1, either way; a W / (m2 Hz) has -56."""
 JANSKYS = 3.631e-6
 """Janskys in a nanomaggy."""
 NANOMAGGIES = ("nanomaggy", "nanomaggies", "nanomaggie", "nmgy", "nmaggy")
@@ -76,7 +78,8 @@ def noise_factor(given: str, unit: str, power: int) -> float:
     if not (given and unit):
         return 1.0
     try:
-        return float(_known(given).to(_known(unit) ** power))
+        theirs, ours = _known(given), _known(unit) ** power
+        return 1.0 if isinstance(theirs, FunctionUnitBase) else float(theirs.to(ours))
     except (ValueError, TypeError):
         return 1.0
 
@@ -104,6 +107,8 @@ def _same(stated: str, unit: str) -> bool:
 
 
 def _by_magnitude(magnitude: float) -> float:
+    if abs(magnitude) > FAINTEST:  # stands for no value, as 99 and -999 often do
+        raise UnreadableError(f"its zero point is {magnitude:g}, which is no magnitude of a pixel")
     return float(10 ** ((MAGNITUDE - magnitude) / 2.5))
 
 

@@ -289,6 +289,7 @@ def test_noise_beyond_single_precision_is_refused_and_not_lost():
         ("sigma", "uJy", "counts", 1),
         ("sigma", "uJy", "adu", 1),
         ("sigma", "uJy", "mag", 1),
+        ("sigma", "uJy", "mag(AB)", 1),
         ("variance", "uJy", "?!", 1),
         ("sigma", "uJy", None, 1),
     ],

@@ -37,6 +37,8 @@ def test_the_job_comes_first_then_the_unit_then_the_zero_point(cards, zero_point
         ({"BUNIT": "adu"}, "nanomaggy", "ZP", "header card ZP is None, not a number"),
         ({"MAGZERO": "good"}, "nanomaggy", None, "MAGZERO is 'good', not a number"),
         ({"BUNIT": "mag(AB)", "MAGZERO": 25.0}, "nanomaggy", None, "magnitudes"),
+        ({"MAGZERO": 99.0}, "nanomaggy", None, "zero point is 99, which is no magnitude of a pixel"),
+        ({"ZP": -999.0}, "nanomaggy", "ZP", "zero point is -999, "),
         ({"BUNIT": "mag/arcsec2", "MAGZERO": 25.0}, "nanomaggy", None, "magnitudes"),
         ({"BUNIT": "MJy/sr"}, "mJy/sr", None, "in 'MJy/sr' by BUNIT, and archive.unit is 'mJy/sr'"),
         ({"BUNIT": "electron"}, "adu", None, "in 'electron' by BUNIT, and archive.unit is 'adu'"),
