@@ -194,10 +194,10 @@ class Unit:
         """Scale an image's pixels by BSCALE and BZERO; integers that are `blank` become NaN."""
         return physical(pixels, self.real("BSCALE", 1), self.value("BZERO"), blank)
 
-    def column(self, name: str) -> npt.NDArray[Any]:
+    def column(self, name: str, *, nulls: bool = False) -> npt.NDArray[Any]:
         """Return a column of a binary table, by name in any case: physical values, or text as bytes.
 
-        Integers stay exact: the number that stands for no value (TNULL) is returned as it is.
+        Integers stay exact: the number that stands for no value (TNULL) is returned as it is, or as NaN if `nulls`.
 
         Raises
         ------
@@ -209,7 +209,7 @@ class Unit:
         if name not in names:
             raise UnreadableError(f"no column {name} in a table with {', '.join(names[:20])}")
         number = names.index(name)
-        return self.physical((rows.dtype.names or ())[number], rows, nulls=False)
+        return self.physical((rows.dtype.names or ())[number], rows, nulls=nulls)
 
     def physical(self, name: str, rows: Any, *, nulls: bool = True) -> npt.NDArray[Any]:
         """Return a field of some rows of a binary table: scaled by TSCAL and TZERO, or Boolean if it is logical.

@@ -99,6 +99,8 @@ class Frame:
     for."""
     mask: npt.NDArray[np.int32] | None = None
     """(y, x): bits of `ImageReader.mask_bits`, each a reason not to use a pixel; None if there is no mask."""
+    unit: str = ""
+    """Unit of the pixels in the file, with which that of the noise is compared; "" if nothing says it."""
 
 
 @dataclass(frozen=True, eq=False)

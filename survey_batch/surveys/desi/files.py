@@ -17,8 +17,12 @@ from survey_batch.core.arrays import F8, I8
 from survey_batch.core.errors import NotFoundError, ObjectError, UnreadableError
 from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import Spectrum
+from survey_batch.surveys.fits_spectra.flux_units import contradicts
 
 ARMS = ("B", "R", "Z")
+
+UNIT = "1e-17 erg / (angstrom s cm2)"
+"""Unit of the flux."""
 
 ON_GRID = 0.01
 """Pixels by which an arm's wavelengths may be off the common grid."""
@@ -130,6 +134,8 @@ def _arm(named: dict[str, Unit], arm: str, targets: int, wanted: list[int]) -> A
     there = {part: unit for part, unit in units.items() if unit is not None}
     if lacking := [f"{arm}_{part}" for part in units if part not in there]:
         raise UnreadableError(f"the coadd has {arm}_FLUX, but no {' or '.join(lacking)}")
+    if contradicts(stated := there["FLUX"].value("BUNIT") or "", UNIT):
+        raise UnreadableError(f"arm {arm}: its fluxes are in {stated!r}, and those of a coadd are in {UNIT}")
     wavelength = image(there.pop("WAVELENGTH")).astype(np.float64)
     shapes = {part: image_shape(unit) for part, unit in there.items()}
     if wavelength.ndim != 1 or {*shapes.values()} != {(targets, wavelength.size)} or wavelength.size < 2:

@@ -6,7 +6,7 @@ from typing import ClassVar, cast
 from survey_batch.core.errors import ObjectError
 from survey_batch.spectra.grid import Spectrum
 from survey_batch.spectra.reader import Row, SpectrumReader
-from survey_batch.surveys.desi.files import MASK_BITS, read_coadd
+from survey_batch.surveys.desi.files import MASK_BITS, UNIT, read_coadd
 from survey_batch.surveys.desi.paths import coadd_path
 from survey_batch.surveys.desi.survey import DesiArchive
 
@@ -15,7 +15,7 @@ class DesiCoadds(SpectrumReader):
     """Reader of coadds of HEALPix pixels and of tiles."""
 
     mask_bits = MASK_BITS
-    flux: ClassVar = {"long_name": "flux density", "units": "1e-17 erg / (angstrom s cm2)"}
+    flux: ClassVar = {"long_name": "flux density", "units": UNIT}
     file_bytes = 215_000_000
     """Of a file of 500 targets, after the data model."""
     read_seconds = 2e-3

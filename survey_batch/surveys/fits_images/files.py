@@ -20,7 +20,7 @@ from survey_batch.core.errors import UnreadableError
 from survey_batch.core.wording import counted
 from survey_batch.images.frame import AnyWcs, DistortedWcs, Frame, FrameWcs
 from survey_batch.images.wcs import pixel_to_sky, tangent_plane
-from survey_batch.surveys.fits_images.units import factor_of, linear
+from survey_batch.surveys.fits_images.units import NANOMAGGY, factor_of, linear, stated_unit
 
 SYSTEMS = ("ICRS", "FK5", "")
 """Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec."""
@@ -62,11 +62,12 @@ def read_image(raw: bytes, hdu: str, unit: str, zero_point: float | str | None, 
     with opened(raw, hdu, tiles=tiles) as found:
         header = found.header
         factor = factor_of(header, unit, zero_point)
+        stated = stated_unit(header) or ("" if unit == NANOMAGGY else unit)
         wcs = read_wcs(header, found.file)
         image = _converted(pixels_of(found), header, factor)
     if not np.isfinite(image).any():
         raise UnreadableError("no pixel of the image is a finite number")
-    return Frame(image, np.full(image.shape[1], factor, np.float32), wcs, None, read_time(header))
+    return Frame(image, np.full(image.shape[1], factor, np.float32), wcs, None, read_time(header), unit=stated)
 
 
 class Opened(NamedTuple):

@@ -1,5 +1,6 @@
 """What stands beside an image: the noise of its pixels, and a mask of bad ones."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,10 +11,13 @@ from survey_batch.core.errors import UnreadableError
 from survey_batch.images.frame import Frame
 from survey_batch.images.quality import LAST_BIT, NO_DATA
 from survey_batch.surveys.fits_images.files import opened, pixels_of
-from survey_batch.surveys.fits_images.units import linear
+from survey_batch.surveys.fits_images.units import linear, noise_factor, stated_unit
 
 Noise = Literal["ivar", "variance", "sigma"]
 Bits = Literal["all"] | tuple[int, ...]
+
+POWERS: Mapping[Noise, int] = {"ivar": -2, "variance": 2, "sigma": 1}
+"""Of the unit of the image: the unit of noise of each kind."""
 
 OWN = (1 << (LAST_BIT + 1)) - 1
 """All bits that a mask may have."""
@@ -29,7 +33,7 @@ def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise, *, tiles: bool 
     raw, hdu, tiles
         File and HDU of the noise, as for `files.read_image`.
     noise
-        What the pixels of the noise are, in units of the image's file.
+        What the pixels of the noise are, in units of the image's file, or in a multiple that their header says.
 
     Returns
     -------
@@ -43,7 +47,9 @@ def with_noise(frame: Frame, raw: bytes, hdu: str, noise: Noise, *, tiles: bool 
     """
     with opened(raw, hdu, "noise_hdu", tiles=tiles) as found:
         pixels: Any = linear(_alike(pixels_of(found), frame, "noise"), found.header)
+        factor = noise_factor(stated_unit(found.header), frame.unit, POWERS[noise])
     with np.errstate(all="ignore"):
+        pixels = pixels if factor == 1 else pixels * np.float64(factor)
         ivar = _inverse_variance(pixels.astype(np.float32), noise) / frame.calibration[0] ** 2
         usable = np.isfinite(ivar) & (ivar > 0)
         if not usable.any() and (np.isfinite(pixels) & (pixels > 0)).any():

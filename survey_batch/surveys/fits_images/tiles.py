@@ -23,14 +23,16 @@ from survey_batch.catalog.values import to_float, to_text
 from survey_batch.config.key_columns import POSITION, CatalogRows
 from survey_batch.core.arrays import F8, Flags
 from survey_batch.core.errors import ConfigurationError, UnreadableError
+from survey_batch.core.sphere import unit_vectors
 from survey_batch.core.wording import counted
 from survey_batch.images.reader import ImageReader
-from survey_batch.images.wcs import pixel_to_sky
+from survey_batch.images.wcs import pixel_to_sky, tangent_plane
 from survey_batch.surveys.fits_images.files import chosen, damage_told, quiet, read_wcs, where_packed
 from survey_batch.surveys.fits_images.section import BAND, FitsImagesArchive, files_and_hdus, tile_names
 
 BOX = ("ra1", "ra2", "dec1", "dec2")
 CORNERS = tuple(f"{axis}{number}" for axis in ("ra", "dec") for number in range(4))
+POLE = 90
 PIXELS_FROM = -0.5
 """Outer edge of the first pixel."""
 
@@ -104,13 +106,17 @@ def _read(section: str, stamp: int | None) -> Footprint:  # noqa: ARG001
     corners = _corners(source, archive)
     if corners is None:
         corners = _from_headers(key, archive)
-    known = np.isfinite(corners).all(axis=(0, 2))
+    known = np.isfinite(corners).all(axis=(0, 2)) & (np.abs(corners[1]) <= POLE).all(axis=1)
+    bounds = np.full((corners.shape[1], 6), np.nan)
+    with np.errstate(invalid="ignore"):  # corners that are one place span no rectangle
+        bounds[known] = bounds_of(*_around(corners[:, known]))
+    known &= np.isfinite(bounds).all(axis=1)
     for file, _ in files_and_hdus(archive.key):
         known &= ~np.asarray(key[file].is_null())
     if not known.any():
         raise ConfigurationError(f"archive.tiles: {path} lists no image with its place on the sky: correct the file")
     kept = {name: values.filter(pa.array(known)) for name, values in key.items()}
-    return Footprint(kept, bounds_of(*corners[:, known]), np.ones(int(known.sum())), int(np.sum(~known)))
+    return Footprint(kept, bounds[known], np.ones(int(known.sum())), int(np.sum(~known)))
 
 
 def _column(source: Source, name: str) -> str | None:
@@ -144,6 +150,14 @@ def _corners(source: Source, archive: FitsImagesArchive) -> F8 | None:
         return None
     middle = _numbers(source, [str(name) for name in theirs])
     return None if middle is None else _square(middle[0], middle[1], archive.tile_size)
+
+
+def _around(corners: F8) -> F8:
+    """Put corners in their order around the middle of each rectangle: some lists go through them row by row."""
+    x, y, z = unit_vectors(*corners).sum(axis=2).T
+    middle = np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))])[:, :, None]
+    east, north = tangent_plane(*middle, *corners)
+    return np.take_along_axis(corners, np.argsort(np.arctan2(north, east), axis=1)[None], axis=2)
 
 
 def _numbers(source: Source, names: Sequence[str]) -> F8 | None:

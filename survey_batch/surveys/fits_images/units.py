@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
-from astropy.units import Unit
+from astropy.units import Unit, UnitBase, mag
 from astropy.units.function import FunctionUnitBase
 
 from survey_batch.core.errors import UnreadableError
@@ -13,6 +13,8 @@ from survey_batch.core.errors import UnreadableError
 NANOMAGGY = "nanomaggy"
 MAGNITUDE = 22.5
 """AB magnitude of a nanomaggy."""
+FAINTEST = 60.0
+"""Magnitude of a pixel of 1, either way; a W / (m2 Hz) has -56."""
 JANSKYS = 3.631e-6
 """Janskys in a nanomaggy."""
 NANOMAGGIES = ("nanomaggy", "nanomaggies", "nanomaggie", "nmgy", "nmaggy")
@@ -39,7 +41,7 @@ def factor_of(header: fits.Header, unit: str, zero_point: float | str | None) ->
     UnreadableError
         The header does not say what a pixel is, or says another unit than the job.
     """
-    stated = _stated(header)
+    stated = stated_unit(header)
     if unit != NANOMAGGY:
         if stated and not _same(stated, unit):
             raise UnreadableError(f"its pixels are in {stated!r} by BUNIT, and archive.unit is {unit!r}")
@@ -68,7 +70,25 @@ def linear(pixels: npt.NDArray[np.generic], header: fits.Header) -> npt.NDArray[
     return np.asarray(offset + 2 * softening * np.sinh(np.asarray(pixels, np.float64) / POGSON))
 
 
-def _stated(header: fits.Header) -> str:
+def noise_factor(given: str, unit: str, power: int) -> float:
+    """Return the factor from noise in the unit that its header says to that power of the image's unit.
+
+    It is 1 unless one is a multiple of the other: headers of noise often repeat the image's unit, or say counts.
+    """
+    if not (given and unit):
+        return 1.0
+    try:
+        theirs, ours = _known(given), _known(unit) ** power
+        return 1.0 if isinstance(theirs, FunctionUnitBase) else float(theirs.to(ours))
+    except (ValueError, TypeError):
+        return 1.0
+
+
+def _known(text: str) -> UnitBase:
+    return Unit(f"{JANSKYS} Jy" if text.lower() in NANOMAGGIES else text)
+
+
+def stated_unit(header: fits.Header) -> str:
     """Return the unit by the header, "" if it says none; per pixel or not is the same here."""
     text = str(header.get("BUNIT", "") or "").strip()
     for ending in ("/pixel", "/pix", " pixel-1", " pix-1"):
@@ -87,6 +107,8 @@ def _same(stated: str, unit: str) -> bool:
 
 
 def _by_magnitude(magnitude: float) -> float:
+    if abs(magnitude) > FAINTEST:  # stands for no value, as 99 and -999 often do
+        raise UnreadableError(f"its zero point is {magnitude:g}, which is no magnitude of a pixel")
     return float(10 ** ((MAGNITUDE - magnitude) / 2.5))
 
 
@@ -96,7 +118,7 @@ def _by_unit(header: fits.Header, stated: str) -> float | None:  # noqa: ARG001
         return 1.0
     try:
         unit = Unit(stated)
-        if isinstance(unit, FunctionUnitBase):
+        if isinstance(unit, FunctionUnitBase) or mag in unit.bases:
             raise UnreadableError(f"its pixels are magnitudes, or other logarithms, by BUNIT {stated!r}")
         return float(unit.to("Jy")) / JANSKYS if stated else None
     except (ValueError, TypeError):  # no unit, or another kind of unit

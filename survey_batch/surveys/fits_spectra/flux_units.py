@@ -63,6 +63,19 @@ def conversion(given: str, wanted: str, wavelength: F8) -> F8:
 
 
 @lru_cache(maxsize=64)
+def contradicts(given: str, known: str) -> bool:
+    """Tell whether a file says another unit than its fluxes are known to have; one that nobody knows says nothing.
+
+    An ampere is an angstrom in disguise, as in `1e-17 erg/(s cm2 A)`.
+    """
+    from astropy.units import UnrecognizedUnit, ampere
+
+    unit = _unit(given)
+    silent = not given or isinstance(unit, UnrecognizedUnit) or ampere in getattr(unit, "bases", ())
+    return not silent and bool(unit != _unit(known))
+
+
+@lru_cache(maxsize=64)
 def error_factor(given: str, flux_unit: str, power: int) -> float:
     """Return the factor from errors, or a power of them, in one unit to those in the unit of the flux.
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.archive.spellings import spellings
 from survey_batch.core.errors import UnreadableError
-from survey_batch.images.frame import CTYPE, AnyWcs, Frame, FrameGrid, FrameTop, FrameWcs, Sky
+from survey_batch.images.frame import CTYPE, CUNIT, AnyWcs, Frame, FrameGrid, FrameTop, FrameWcs, Sky
 from survey_batch.images.reader import PartOfFile
 
 HEADER_BYTES = 120_000
@@ -37,6 +37,9 @@ SECONDS_PER_DAY = 86400
 
 SYSTEMS = ("ICRS", "FK5")
 """Systems of sky coordinates that are taken for ICRS: FK5 (J2000) differs from it by 0.02 arcsec, 1/20 of a pixel."""
+
+DISTORTED = ("A_ORDER", "B_ORDER", *(f"PV{axis}_{term}" for axis in (1, 2) for term in range(5)))
+"""Cards of a TAN WCS that is not TAN alone, as astrometric programs write them."""
 
 _FOLDERS = {
     **dict.fromkeys(("dr8", "dr9", "dr10", "dr11", "dr12"), "boss/photoObj/frames"),
@@ -265,8 +268,14 @@ def _read_wcs(primary: Unit) -> FrameWcs:
     projection = (primary.value("CTYPE1"), primary.value("CTYPE2"))
     if projection != CTYPE:
         raise UnreadableError(f"WCS is {projection}; an SDSS frame has {CTYPE}")
-    if (system := primary.value("RADESYS") or primary.value("RADECSYS") or "ICRS") not in SYSTEMS:
+    if (system := primary.value("RADESYS") or primary.value("RADECSYS") or "FK5") not in SYSTEMS:
         raise UnreadableError(f"its sky coordinates are in the system {system}; an SDSS frame has ICRS")
+    if system != "ICRS" and (equinox := primary.real("EQUINOX", 2000)) != 2000:
+        raise UnreadableError(f"its sky coordinates are in the system {system} {equinox:g}; an SDSS frame has ICRS")
+    if {primary.value(f"CUNIT{axis}") or CUNIT[0] for axis in (1, 2)} != {*CUNIT}:
+        raise UnreadableError("its sky coordinates are not in degrees, by CUNIT1 and CUNIT2")
+    if (bent := [card for card in DISTORTED if primary.value(card)]) or primary.real("LONPOLE", 180) != 180:
+        raise UnreadableError(f"WCS is more than TAN, by {bent[0] if bent else 'LONPOLE'}; an SDSS frame has TAN alone")
     wcs = FrameWcs(
         crval=_numbers(primary, "CRVAL1", "CRVAL2"),
         crpix=_numbers(primary, "CRPIX1", "CRPIX2"),

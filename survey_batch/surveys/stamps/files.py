@@ -111,7 +111,8 @@ def _ivar(named: Mapping[str, Unit], flux: npt.NDArray[np.float32]) -> npt.NDArr
 
 
 def _stars(table: Unit) -> tuple[Any, Any, Any]:
-    x, y, names = (table.column(name) for name in ("X", "Y", "OBJECT_ID"))
+    x, y = (table.column(name, nulls=True) for name in ("X", "Y"))
+    names = table.column("OBJECT_ID")
     if x.dtype.kind not in "iuf" or y.dtype.kind not in "iuf" or max(x.ndim, y.ndim, names.ndim) > 1:
         raise UnreadableError("the columns X, Y and OBJECT_ID of the table STARS must hold one value for each star")
     texts = [name.decode("ascii", "replace") if isinstance(name, bytes) else str(name) for name in names.tolist()]

@@ -36,6 +36,11 @@ def units_of(compression="GZIP_1", arms="BRZ", **changed):
     return {**units, **changed}
 
 
+def flux_in(unit):
+    """Fluxes of arm B whose header says a unit."""
+    return fits.ImageHDU(np.ones((4, 60), "f4"), fits.Header({"BUNIT": unit}), name="B_FLUX")
+
+
 def file_of(**options):
     stream = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), *filter(None, units_of(**options).values())]).writeto(stream)
@@ -110,11 +115,21 @@ def table(**columns):
         ({"Z_WAVELENGTH": fits.ImageHDU(GRIDS["Z"] + 0.3, name="Z_WAVELENGTH")}, "do not lie on one grid"),
         ({"Z_WAVELENGTH": fits.ImageHDU(GRIDS["Z"] + 8e6, name="Z_WAVELENGTH")}, "do not lie on one grid"),
         ({"Z_WAVELENGTH": fits.ImageHDU(GRIDS["Z"][::-1].copy(), name="Z_WAVELENGTH")}, "not increasing"),
+        ({"B_FLUX": flux_in("erg/(s cm2 Angstrom)")}, "arm B: its fluxes are in 'erg/.s cm2 Angstrom.'"),
+        ({"B_FLUX": flux_in("electron/Angstrom")}, "those of a coadd are in 1e-17 erg"),
     ],
 )
 def test_a_file_that_is_no_coadd_or_contradicts_itself_is_refused(changed, said):
     with pytest.raises(UnreadableError, match=said):
         read_coadd(file_of(**changed), TARGETS[:1])
+
+
+@pytest.mark.parametrize(
+    "unit", ["10**-17 erg/(s cm2 Angstrom)", "1e-17 erg/(s cm2 A)", "1E-17 ergs/s/cm^2/Ang", "flux"]
+)
+def test_the_unit_of_a_coadd_may_be_spelt_in_any_way(unit):
+    (spectrum,) = read_coadd(file_of(arms="B", B_FLUX=flux_in(unit)), TARGETS[:1])
+    assert spectrum.flux.max() == 1
 
 
 def test_a_file_that_is_cut_or_damaged_is_refused():

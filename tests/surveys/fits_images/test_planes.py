@@ -272,3 +272,38 @@ def test_noise_beyond_single_precision_is_refused_and_not_lost():
     faint = file_of(fits.PrimaryHDU(np.full(SHAPE, 1e-40)))
     with pytest.raises(UnreadableError, match="beyond what an inverse variance in single precision can hold"):
         with_noise(frame, faint, "", "variance")
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "theirs", "factor"),
+    [
+        ("sigma", "uJy", "Jy", 1e6),
+        ("variance", "uJy", "Jy2", 1e12),
+        ("ivar", "uJy/pixel", "Jy-2", 1e-12),
+        ("sigma", "nanomaggy", "uJy", 1 / 3.631),
+        ("sigma", "mJy / beam", "uJy / beam", 1e-3),
+        ("sigma", "uJy", "uJy", 1),
+        ("variance", "uJy", "Jy", 1),  # makes no sense for a variance
+        ("variance", "uJy", "uJy", 1),
+        ("ivar", "nanomaggy", "nanomaggy", 1),
+        ("sigma", "uJy", "counts", 1),
+        ("sigma", "uJy", "adu", 1),
+        ("sigma", "uJy", "mag", 1),
+        ("sigma", "uJy", "mag(AB)", 1),
+        ("variance", "uJy", "?!", 1),
+        ("sigma", "uJy", None, 1),
+    ],
+)
+def test_noise_in_a_multiple_of_the_image_s_unit_is_converted_and_sloppy_units_are_ignored(kind, unit, theirs, factor):
+    job_s = "nanomaggy" if "beam" not in unit else unit
+    frame = read_image(file_of(fits.PrimaryHDU(pixels(), header(BUNIT=unit))), "", job_s, None)
+    noise = file_of(fits.PrimaryHDU(np.full(SHAPE, 2.0), header(BUNIT=theirs)))
+    ivar = {"sigma": (2 * factor) ** -2, "variance": 1 / (2 * factor), "ivar": 2 * factor}[kind]
+    found = with_noise(frame, noise, "", kind).ivar
+    np.testing.assert_allclose(found, ivar / frame.calibration[0] ** 2, rtol=1e-5)
+
+
+def test_noise_is_compared_with_the_job_s_unit_where_the_image_says_none():
+    frame = read_image(file_of(fits.PrimaryHDU(pixels(), header(BUNIT=None))), "", "uJy", None)
+    noise = file_of(fits.PrimaryHDU(np.full(SHAPE, 2e-6), header(BUNIT="Jy")))
+    np.testing.assert_allclose(with_noise(frame, noise, "", "sigma").ivar, 0.25, rtol=1e-5)

@@ -33,6 +33,10 @@ FORMS = {
 }
 
 
+ZIGZAG = ((0, 0), (1, 1), (2, 3), (3, 2))
+"""Numbers of corners, row by row, and those around the image."""
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_list_says_where_a_tile_is_in_one_of_three_ways(tmp_path, form):
     tiles = listed(tmp_path, [{"brick": "b", **FORMS[form]}], tile_size=0.25)
@@ -40,6 +44,20 @@ def test_a_list_says_where_a_tile_is_in_one_of_three_ways(tmp_path, form):
     assert found.index.tolist() == [0, 0, 0, 0, -1, -1]
     np.testing.assert_allclose(found.distance[4:], [0.075, 0.05], atol=2e-3)
     assert tiles.key["file"].to_pylist() == ["b.fits"]
+
+
+def test_corners_are_put_in_order_around_the_image(tmp_path):
+    row = {f"{axis}{number}": FORMS["corners"][f"{axis}{place}"] for axis in ("ra", "dec") for number, place in ZIGZAG}
+    found = listed(tmp_path, [{"brick": "b", **row}]).find(np.array([0.05, 359.85, 0.4]), np.array([60.1, 59.9, 60]))
+    assert found.index.tolist() == [0, 0, -1]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ra2": "359.8", "dec2": "59.875"}, {"ra2": "359.8"}, {"dec2": "95"}, {"dec1": "1e300"}]
+)
+def test_a_tile_that_covers_nothing_is_left_out(tmp_path, wrong):
+    tiles = listed(tmp_path, [{"brick": "b", **FORMS["box"], **wrong}, {"brick": "c", **FORMS["box"]}])
+    assert (tiles.left_out, tiles.key["file"].to_pylist()) == (1, ["c.fits"])
 
 
 def test_rows_without_a_name_or_a_place_are_left_out_and_counted(tmp_path):

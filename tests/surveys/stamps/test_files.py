@@ -78,3 +78,16 @@ def test_an_ivar_that_is_no_positive_number_or_of_no_flux_is_0():
     found = read_exposure(raw(flux=flux, ivar=ivar)).ivar
     assert [found[0, 0, 0], *found[0, 1, :3]] == [0, 0, 0, 0]
     assert (found == 7).sum() == found.size - 4
+
+
+def test_a_position_that_stands_for_no_value_is_not_a_number():
+    columns = [fits.Column("OBJECT_ID", "J", array=[7, 8, 9]), fits.Column("Y", "D", array=[1.0, np.nan, 3.0])]
+    columns += [fits.Column("X", "J", array=[-999, 2, 3], null=-999)]
+    units = [fits.ImageHDU(FLUX, name="FLUX"), fits.ImageHDU(np.ones(3), name="NOISE")]
+    stream = io.BytesIO()
+    stars = fits.BinTableHDU.from_columns(columns, name="STARS")
+    fits.HDUList([fits.PrimaryHDU(), *units, stars]).writeto(stream)
+    exposure = read_exposure(stream.getvalue())
+    np.testing.assert_array_equal(exposure.x, [np.nan, 2, 3])
+    np.testing.assert_array_equal(exposure.y, [1, np.nan, 3])
+    assert exposure.object_id.tolist() == ["7", "8", "9"]
