@@ -135,8 +135,8 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
         found = model.ask(model.unpacked(prepared["inputs"][rows]))
         given = model.raw(found) if logits else model.combined(found)
         given = given[np.isfinite(given).all(axis=1)]
-        wrong = not_probabilities(given)
-        if logits and len(given) and given.shape[1] > 1 and not wrong:
+        wrong = not_probabilities(np.hstack([1 - given, given]) if given.shape[1] == 1 else given)
+        if logits and len(given) and not wrong:
             raise ConfigurationError("the model's answers are probabilities already, not logits: leave out --logits")
         if not logits and wrong:
             raise ConfigurationError(
