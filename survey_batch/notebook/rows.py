@@ -1,7 +1,6 @@
 """What a dataset holds, and which of its objects a person means: by index, by id, or by a condition."""
 
 import difflib
-import operator
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +68,7 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         The dataset has no such object, or no objects at all.
     """
     size = objects_in(ds)
+    which = which.item() if hasattr(which, "item") else which  # of numpy or xarray
     if isinstance(which, str):
         found = np.flatnonzero(ds["object_id"].values == which)
         if not found.size:
@@ -76,12 +76,10 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         return int(found[0])
     if not size:
         raise ConfigurationError("this dataset has no objects")
-    try:
-        which = operator.index(which)
-    except TypeError as error:
+    if not isinstance(which, int) or isinstance(which, bool):
         raise ConfigurationError(
             f"an object is named by its index or its id (text), not by a value of type {type(which).__name__}"
-        ) from error
+        )
     if not -size <= which < size:
         raise ConfigurationError(
             f"object {which}: this dataset has the objects 0 to {size - 1}; an id is given as text: {str(which)!r}"

@@ -60,4 +60,12 @@ def test_objects_are_drawn_alike_in_any_order_of_axes_and_with_ids_as_their_inde
     for other in (ds.transpose("x", "y", "band", "object"), ds.set_index(object="object_id")):
         assert np.array_equal(np.asarray(other.sb.to_image("é")), usual)
         assert other.sb.gallery().axes
+        assert other.sb.show(ds.object_id[1]).axes
         assert other.sb.select(label="F").flux.dims == other.flux.dims
+
+
+def test_a_picture_of_fewer_than_three_channels_is_refused():
+    ds = made().assign(image=(("object", "y", "x", "channel"), np.zeros((3, 4, 4, 3), np.uint8)))
+    assert ds.sb.to_image(0).size == (4, 4)
+    with pytest.raises(ConfigurationError, match="takes 3 channels, and this dataset has 1"):
+        ds.isel(channel=[0]).sb.to_image(0)

@@ -100,9 +100,15 @@ def test_what_cannot_be_compared_is_refused(conditions, said):
         chosen(DS, conditions)
 
 
-def test_a_fraction_is_no_place():
-    with pytest.raises(ConfigurationError, match="not by a value of type float"):
-        row_of(DS, 1.7)
+def test_numbers_and_ids_of_arrays_are_places_and_ids():
+    assert [row_of(DS, which) for which in (np.int64(3), DS.object_id[3], xr.DataArray(3))] == [3, 3, 3]
+    assert rows_of(DS, DS.object_id[1:3], 9).tolist() == rows_of(DS, np.array([1, 2]), 9).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("which", [1.7, np.float32(1), True, np.bool_(True)])
+def test_a_fraction_or_a_truth_value_is_no_place(which):
+    with pytest.raises(ConfigurationError, match="not by a value of type (float|bool)"):
+        row_of(DS, which)
 
 
 def test_a_dataset_in_another_form_is_arranged_like_a_product():
