@@ -68,7 +68,8 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         The dataset has no such object, or no objects at all.
     """
     size = objects_in(ds)
-    which = which.item() if hasattr(which, "item") else which  # of numpy or xarray
+    if hasattr(which, "item") and getattr(which, "ndim", 1) == 0:  # one value of numpy or xarray
+        which = which.item()
     if isinstance(which, str):
         found = np.flatnonzero(ds["object_id"].values == which)
         if not found.size:
