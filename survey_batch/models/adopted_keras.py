@@ -52,5 +52,6 @@ class AdoptedKeras(Adopted, KerasClassifier[NetworkTraining]):
             return {self.gives[0]: self.outputs(inputs)}
         with _turn:  # as in `outputs`
             found = self.model.predict_on_batch(inputs)
-        parts = [found[name] for name in self.gives] if isinstance(found, dict) else found
-        return {name: np.asarray(part) for name, part in zip(self.gives, parts, strict=True)}
+        if isinstance(found, dict):  # its keys are the author's, and `output_names` those of layers
+            return {str(name): np.asarray(part) for name, part in found.items()}
+        return {name: np.asarray(part) for name, part in zip(self.gives, found, strict=True)}

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from survey_batch.notebook.batches import Batches, batches
-from survey_batch.notebook.rows import Object, chosen, row_of
+from survey_batch.notebook.rows import Object, arranged, chosen, row_of
 
 if TYPE_CHECKING:
     from astropy.io.fits import HDUList
@@ -31,7 +31,7 @@ class Accessor:
     """
 
     def __init__(self, ds: xr.Dataset) -> None:
-        self._ds = ds
+        self._given, self._ds = ds, arranged(ds)
 
     def __repr__(self) -> str:
         return (
@@ -61,7 +61,7 @@ class Accessor:
         --------
         >>> ds.sb.select(status="ok", label=["A", "F"], snr=slice(20, None))  # doctest: +SKIP
         """
-        part: xr.Dataset = self._ds.isel(object=np.flatnonzero(chosen(self._ds, conditions)))
+        part: xr.Dataset = self._given.isel(object=np.flatnonzero(chosen(self._ds, conditions)))
         return part
 
     def show(self, which: Object | Sequence[Object]) -> "Picture":
@@ -126,4 +126,4 @@ class Accessor:
         seed: int = 0,
     ) -> Batches:
         """Make batches for a training loop; see `survey_batch.batches`."""
-        return batches(self._ds, size, variables, shuffle=shuffle, mix=mix, seed=seed)
+        return batches(self._given, size, variables, shuffle=shuffle, mix=mix, seed=seed)

@@ -39,7 +39,8 @@ class Batches:
             raise ConfigurationError("batches: variables is empty: name one of objects at least")
         if size < 1 or mix < 1:
             raise ConfigurationError(f"batches: size ({size}) and mix ({mix}) are 1 or more")
-        self.dataset, self.size, self.shuffle, self.mix, self.seed = ds[names], size, shuffle, mix, seed
+        self.dataset = ds[names].transpose("object", ...)
+        self.size, self.shuffle, self.mix, self.seed = size, shuffle, mix, seed
         self.objects, self.variables, self.epoch = objects, tuple(names), 0
         lengths = ds[names].chunksizes.get("object") or _even(objects)
         ends = np.cumsum(lengths)

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -85,6 +85,8 @@ class _Panels:
 
     @classmethod
     def of(cls, ds: "xr.Dataset", which: Object | Sequence[Object]) -> "_Panels":
+        if not isinstance(which, str) and getattr(which, "ndim", 1) == 0:  # one value of numpy or xarray
+            which = cast("Object", which.item())  # type: ignore[union-attr]
         if isinstance(which, str) or not isinstance(which, Iterable):
             return cls(ds, kind_of(ds), np.array([row_of(ds, which)]), alone=True)
         return cls(ds, kind_of(ds), rows_of(ds, which, 0))

@@ -49,6 +49,10 @@ def to_image(ds: "xr.Dataset", which: Object, band: str | None = None) -> Image.
     one = ds[list(NEEDED[kind])].isel(object=row_of(ds, which)).load()
     if kind == "composites":
         image = one["image"]
+        if image.sizes["channel"] != len(RGB_BANDS):
+            raise ConfigurationError(
+                f"to_image: a picture takes 3 channels, and this dataset has {image.sizes['channel']}"
+            )
         return Image.fromarray(
             np.ascontiguousarray(image.values if "orientation" in image.attrs else image.values[::-1])
         )

@@ -17,6 +17,18 @@ Object = int | str
 """An object: its index on the axis `object` (from the end if negative), or its id."""
 
 
+AXES = ("object", "band", "y", "x", "channel")
+"""The order of axes in products of images."""
+
+
+def arranged(ds: "xr.Dataset") -> "xr.Dataset":
+    """Return a dataset as products have it: its axes in their order, and ids that index the objects in `object_id`."""
+    if "object_id" not in ds.variables and "object" in ds.indexes:
+        ids = ds["object"].variable
+        ds = ds.drop_vars("object").assign_coords(object_id=("object", ids.values, ids.attrs))
+    return ds.transpose(*AXES, ..., missing_dims="ignore")
+
+
 def kind_of(ds: "xr.Dataset") -> str:
     """Tell which product a dataset is like, by its variables: "cutouts", "spectra" and so on.
 
@@ -56,6 +68,8 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         The dataset has no such object, or no objects at all.
     """
     size = objects_in(ds)
+    if hasattr(which, "item") and getattr(which, "ndim", 1) == 0:  # one value of numpy or xarray
+        which = which.item()
     if isinstance(which, str):
         found = np.flatnonzero(ds["object_id"].values == which)
         if not found.size:
@@ -63,23 +77,21 @@ def row_of(ds: "xr.Dataset", which: Object) -> int:
         return int(found[0])
     if not size:
         raise ConfigurationError("this dataset has no objects")
-    try:
-        which = int(which)
-    except (TypeError, ValueError) as error:
+    if not isinstance(which, int) or isinstance(which, bool):
         raise ConfigurationError(
             f"an object is named by its index or its id (text), not by a value of type {type(which).__name__}"
-        ) from error
+        )
     if not -size <= which < size:
         raise ConfigurationError(
             f"object {which}: this dataset has the objects 0 to {size - 1}; an id is given as text: {str(which)!r}"
         )
-    return int(which) % size
+    return which % size
 
 
 def rows_of(ds: "xr.Dataset", which: "Iterable[Object] | None", count: int) -> Index:
     """Find the indices of the objects asked for; without any, of `count` objects with data, evenly spaced."""
     if which is not None:
-        return np.array([row_of(ds, one if isinstance(one, str) else int(one)) for one in which], np.intp)
+        return np.array([row_of(ds, one) for one in which], np.intp)
     held = np.flatnonzero(usable(ds["status"].values)) if "status" in ds else np.arange(objects_in(ds))
     indices = np.linspace(0, len(held) - 1, min(count, len(held))).round().astype(np.intp)
     return np.asarray(held[indices], np.intp)
@@ -119,7 +131,7 @@ def chosen(ds: "xr.Dataset", conditions: dict[str, Any]) -> Flags:
     """
     marked = np.ones(objects_in(ds), bool)
     for name, wanted in conditions.items():
-        marked &= _fulfils(_values(ds, name), _statuses(wanted) if name == "status" else wanted)
+        marked &= _fulfils(name, _values(ds, name), _statuses(wanted) if name == "status" else wanted)
     return marked
 
 
@@ -134,26 +146,42 @@ def _values(ds: "xr.Dataset", name: str) -> Any:
     return ds[name].values
 
 
-def _fulfils(values: Any, wanted: Any) -> Flags:
+def _fulfils(name: str, values: Any, wanted: Any) -> Flags:
     if isinstance(wanted, slice):
-        low = -np.inf if wanted.start is None else wanted.start
-        high = np.inf if wanted.stop is None else wanted.stop
-        return np.asarray((values >= low) & (values <= high), bool)
-    if isinstance(wanted, str) or not isinstance(wanted, Collection):
-        return np.asarray(values == wanted, bool)
-    return np.isin(values, np.array(list(wanted), dtype=values.dtype))
+        held = np.ones(len(values), bool)
+        for end, within in ((wanted.start, np.greater_equal), (wanted.stop, np.less_equal)):
+            if end is not None:
+                held &= within(values, _like(name, values, [end])[0])
+        return held
+    return np.asarray(np.isin(values, _like(name, values, _several(wanted))), bool)
+
+
+def _several(wanted: Any) -> list[Any]:
+    return list(wanted) if isinstance(wanted, Collection) and not isinstance(wanted, str) else [wanted]
+
+
+def _like(name: str, values: Any, wanted: list[Any]) -> Any:
+    """Make an array of what is wanted that compares with a variable's values; no text is cut, and no number changed."""
+    text = values.dtype.kind in "OTU"
+    given = np.array(wanted, dtype=object) if text else np.asarray(wanted)
+    fit = all(isinstance(one, str) for one in wanted) if text else given.dtype.kind not in "OTUS"
+    if not fit:
+        odd = next((one for one in wanted if isinstance(one, str) != text), None)
+        raise ConfigurationError(f"select: {name!r} holds {'text' if text else 'numbers'}, and {odd!r} is none")
+    if text:
+        return np.array(wanted, dtype=str if values.dtype.kind == "U" else values.dtype)
+    return given.astype(values.dtype) if values.dtype.kind == "f" else given
 
 
 def _statuses(wanted: Any) -> list[int]:
-    names = [wanted] if isinstance(wanted, str | int) else list(wanted)
-    return [int(status) for name in names for status in _named(name)]
+    return [int(status) for name in _several(wanted) for status in _named(name)]
 
 
 def _named(name: Any) -> list[Status]:
     if name == "usable":
         return [status for status in Status if usable(np.array([status], np.uint8))[0]]
     try:
-        return [Status[name.upper()] if isinstance(name, str) else Status(int(name))]
+        return [Status[name.upper()] if isinstance(name, str) else Status(name)]
     except (KeyError, ValueError) as error:
         names = ", ".join(["usable", *(status.name.lower() for status in Status)])
         raise ConfigurationError(f"select: {name!r} is no status; there are {names}") from error

@@ -34,7 +34,7 @@ from survey_batch.training.adoption_checks import (
     first_answers,
     in_words,
 )
-from survey_batch.training.declared import chosen_outputs, declared
+from survey_batch.training.declared import check_order, chosen_outputs, declared
 from survey_batch.training.labelled_rows import select_rows
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ def adopt(
     found = first_answers(draft, prepared)
     columns = None if keys["outputs"] == "embedding" else draft.manifest.columns
     used, width = chosen_outputs(found, int(prepared["possible"].sum()), columns, _names(take))
+    check_order(used, draft.manifest.classes or [one.name for one in draft.manifest.quantities])
     draft.manifest = _with_outputs(draft, used, width, logits=logits)
     answers = check_answers(draft, prepared, logits=logits)
     check_alone(draft, prepared, answers)

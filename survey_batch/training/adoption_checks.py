@@ -135,9 +135,14 @@ def check_answers(model: Adopted, prepared: Variables, *, logits: bool) -> F4:
         found = model.ask(model.unpacked(prepared["inputs"][rows]))
         given = model.raw(found) if logits else model.combined(found)
         given = given[np.isfinite(given).all(axis=1)]
-        wrong = not_probabilities(given)
-        if logits and len(given) and given.shape[1] > 1 and not wrong:
+        wrong = not_probabilities(np.hstack([1 - given, given]) if given.shape[1] == 1 else given)
+        if logits and len(given) and not wrong:
             raise ConfigurationError("the model's answers are probabilities already, not logits: leave out --logits")
+        if logits and len(given) and given.min() >= 0 and given.max() <= 1:
+            raise ConfigurationError(
+                "the model's answers all lie from 0 to 1, as those of a sigmoid for each class, and are no logits: "
+                "export the model without its sigmoids, or with a softmax"
+            )
         if not logits and wrong:
             raise ConfigurationError(
                 f"the model's answers are no probabilities of its classes: {wrong}; if they are logits, say --logits"

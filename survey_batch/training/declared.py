@@ -126,3 +126,18 @@ def chosen_outputs(
     raise ConfigurationError(
         f"the answer needs {needs}, and for {counted(rows, 'object')} the model answers with {listed}: {why}"
     )
+
+
+def check_order(used: Sequence[str], words: Sequence[str]) -> None:
+    """Refuse outputs that bear the names of classes or quantities, but in another order than these are declared.
+
+    Raises
+    ------
+    ConfigurationError
+        Says how to take them in order.
+    """
+    if len(used) >= len(words) and any(name in words and words.index(name) != at for at, name in enumerate(used)):
+        raise ConfigurationError(
+            f"the model's outputs are {', '.join(used)}, in this order, and you declare {', '.join(words)}: declare "
+            f"them in that order, or take the outputs in yours (--take {','.join(words)})"
+        )

@@ -78,3 +78,13 @@ def test_code_in_a_file_is_refused(tmp_path):
     network.save(tmp_path / "m.keras")
     with pytest.raises(ConfigurationError, match=r"m\.keras cannot be loaded.*; adopt the model again"):
         AdoptedKeras.read_model(tmp_path / "m.keras")
+
+
+def test_outputs_in_a_dictionary_have_its_keys_as_their_names():
+    import keras
+
+    given = keras.Input((3, 8, 8))
+    flat = keras.layers.Flatten()(given)
+    network = keras.Model(given, {"z": keras.layers.Dense(1)(flat), "a": keras.layers.Dense(2)(flat)})
+    found = adopted(network, ["z"], outputs="values", quantities=[{"name": "z"}]).ask({"flux": CUTOUTS})
+    assert {name: values.shape for name, values in found.items()} == {"z": (12, 1), "a": (12, 2)}

@@ -43,6 +43,12 @@ def test_each_epoch_has_another_order_and_a_seed_repeats_them():
     assert next(iter(other))["number"].tolist() != epochs[0]
 
 
+def test_objects_are_batched_whatever_their_axis_is():
+    ds = dataset(7, 3)
+    for batch in batches(ds.transpose("x", "object"), 2, ["flux", "number"], shuffle=True):
+        assert (batch["flux"] == batch["number"][:, None]).all()
+
+
 def test_a_shuffled_batch_mixes_several_blocks():
     first = next(iter(batches(dataset(64, 8), 8, ["number"], shuffle=True, mix=4)))
     assert len(set((first["number"] // 8).tolist())) > 1

@@ -114,6 +114,28 @@ def test_answers_that_are_not_finite_are_refused(tmp_path):
         check_answers(model, check_inputs(model, block()), logits=False)
 
 
+@pytest.mark.parametrize("columns", [1, 2])
+def test_probabilities_are_not_taken_for_logits(tmp_path, columns):
+    nodes = [helper.make_node("MatMul", ["x", "weights"], ["sum"])]
+    nodes.append(helper.make_node("Softmax" if columns > 1 else "Sigmoid", ["sum"], ["answer"]))
+    weights = {"weights": np.random.default_rng(2).normal(0, 0.02, (40, columns)).astype("f4")}
+    path = write_model(tmp_path / "m.onnx", nodes, [("x", ["n", 40])], [("answer", ["n", columns])], weights)
+    model = model_of(path, classes=("A", "F"))
+    prepared = check_inputs(model, block())
+    assert check_answers(model, prepared, logits=False).shape == (5, 2)
+    with pytest.raises(ConfigurationError, match="probabilities already, not logits: leave out --logits"):
+        check_answers(model, prepared, logits=True)
+
+
+def test_sigmoids_of_several_classes_are_not_taken_for_logits(tmp_path):
+    nodes = [helper.make_node("MatMul", ["x", "weights"], ["sum"]), helper.make_node("Sigmoid", ["sum"], ["answer"])]
+    weights = {"weights": np.random.default_rng(2).normal(0, 0.02, (40, 3)).astype("f4")}
+    path = write_model(tmp_path / "m.onnx", nodes, [("x", ["n", 40])], [("answer", ["n", 3])], weights)
+    model = model_of(path, classes=("A", "F", "G"))
+    with pytest.raises(ConfigurationError, match="as those of a sigmoid for each class, and are no logits"):
+        check_answers(model, check_inputs(model, block()), logits=True)
+
+
 def test_a_model_that_normalises_its_batch_is_refused(tmp_path):
     nodes = [
         helper.make_node("ReduceMean", ["x"], ["mean"], axes=[0]),

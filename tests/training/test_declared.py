@@ -3,7 +3,7 @@ import pytest
 
 from survey_batch.core.errors import ConfigurationError
 from survey_batch.models.manifest import Quantity
-from survey_batch.training.declared import chosen_outputs, declared
+from survey_batch.training.declared import check_order, chosen_outputs, declared
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,11 @@ def test_the_outputs_that_fit_are_chosen(found, columns, wanted, chosen):
 def test_outputs_that_do_not_fit_are_refused_with_what_there_is(found, columns, wanted, said):
     with pytest.raises(ConfigurationError, match=said):
         chosen_outputs(found, 4, columns, wanted)
+
+
+def test_outputs_named_as_what_is_declared_in_another_order_are_refused():
+    for used in (["A", "F"], ["p_F", "p_A"], ["F"], ["A", "F", "A_error", "F_error"]):
+        check_order(used, ["A", "F"])
+    for used in (["F", "A"], ["F", "A", "F_error", "A_error"]):
+        with pytest.raises(ConfigurationError, match="outputs are F, A.* and you declare A, F: .*--take A,F"):
+            check_order(used, ["A", "F"])

@@ -28,7 +28,7 @@ __all__ = ["export_catalog", "export_table", "with_types"]
 
 CSV, HATS = ".csv", ".hats"
 
-_WRITERS: dict[str, Callable[[Joined, Path], None]] = {
+_WRITERS: dict[str, Callable[[Joined, Path], int | None]] = {
     ".parquet": write_parquet,
     ".fits": write_fits,
     ".vot": write_votable,
@@ -36,7 +36,7 @@ _WRITERS: dict[str, Callable[[Joined, Path], None]] = {
     CSV: write_csv,
     HATS: write_hats,
 }
-"""The format by the ending of the file, or of the folder."""
+"""The format by the ending of the file, or of the folder; a writer that leaves rows out returns how many it wrote."""
 
 
 def export_table(job: Job, with_: Sequence[str] = ()) -> pa.Table:
@@ -107,13 +107,13 @@ def export_catalog(
     step("joining the results to the catalogue")
     with join_results(job, with_, positions=target.endswith(HATS)) as table:
         step(f"writing {target}")
-        _write_table(table, target)
+        rows = _write_table(table, target)
         for line in table.changes.short_lines():
             say(line)
-        return target, table.rows
+        return target, rows
 
 
-def _writer(target: str) -> Callable[[Joined, Path], None]:
+def _writer(target: str) -> Callable[[Joined, Path], int | None]:
     for ending, writer in _WRITERS.items():
         if target.endswith(ending):
             return writer
@@ -128,11 +128,13 @@ def _refuse_onto(catalog: str, target: str) -> None:
         )
 
 
-def _write_table(table: Joined, target: str) -> None:
-    """Write a table in the format given by the file's ending."""
-    make_where_asked(target, lambda path: _writer(target)(table, path))
+def _write_table(table: Joined, target: str) -> int:
+    """Write a table in the format given by the file's ending; return how many rows it has there."""
+    written: list[int | None] = []
+    make_where_asked(target, lambda path: written.append(_writer(target)(table, path)))
     if target.endswith(CSV):
         write_where_asked(target + BESIDE, csv_metadata(table, PurePosixPath(target).name))
+    return table.rows if written[-1] is None else written[-1]
 
 
 def _write(table: pa.Table, target: str, changes: Changes | None = None) -> None:

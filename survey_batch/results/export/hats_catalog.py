@@ -30,7 +30,7 @@ MOST_ROWS = 1 << 18
 """Rows of a file, unless a pixel of the finest order holds more."""
 
 
-def write_hats(table: Joined, path: Path) -> None:
+def write_hats(table: Joined, path: Path) -> int:
     """Write a table with columns `sb_ra` and `sb_dec` [deg] as a HATS catalogue.
 
     Parameters
@@ -39,6 +39,11 @@ def write_hats(table: Joined, path: Path) -> None:
         Rows without a position are left out, as the catalogue is divided by position; its changes say how many.
     path : pathlib.Path
         The folder.
+
+    Returns
+    -------
+    int
+        Rows written.
 
     Raises
     ------
@@ -67,6 +72,7 @@ def write_hats(table: Joined, path: Path) -> None:
             sorter.add(part, file_number[index >> 2 * (INDEX_ORDER - ORDER)], index)
         _write_files(table, sorter, pixels, path)
         _describe(path, pixels, counts)
+        return int(counts.sum())
 
 
 def _indexed(source: Staged, names: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -33,7 +33,7 @@ OURS = "sb_"
 
 ADDED = (
     r"^(?i:sb_(object_id|status|predicted_class|confidence|label|split|reason|outlier_score|ra|dec"
-    r"|probability_.*|value_.*|error_.*|feature_.*))$"
+    r"|neighbour_[0-9]+(_distance)?|probability_.*|value_.*|error_.*|feature_.*))$"
 )
 """Columns that an export adds; columns of an earlier export are recognized by it."""
 

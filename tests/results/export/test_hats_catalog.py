@@ -37,7 +37,7 @@ def test_rows_are_sorted_by_pixel_and_those_without_a_position_are_left_out_with
     pytest.importorskip("hats", reason="the extra hats is not installed")
     ra, dec = [45.0, None, 300.0, 10.0], [40.0, 10.0, -40.0, None]
     table = Joined.of(pa.table({"µ": [1, 2, 3, 4], "sb_ra": ra, "sb_dec": dec}))
-    write_hats(table, tmp_path / "two.hats")
+    assert write_hats(table, tmp_path / "two.hats") == 2
     files = sorted((tmp_path / "two.hats").rglob("Npix=*.parquet"))
     found = pa.concat_tables([pq.read_table(file, partitioning=None) for file in files])
     assert found["µ"].to_pylist() == [1, 3]

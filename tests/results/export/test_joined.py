@@ -28,6 +28,16 @@ def test_added_columns_of_an_earlier_export_are_replaced(finished, tmp_path):
     assert left == {"sb_spectra_snr"}, "only what this export would add, or every export adds, is known as an export's"
 
 
+def test_neighbours_and_outlier_scores_of_an_earlier_export_are_not_kept(finished, tmp_path):
+    table = pq.read_table(finished.catalog.path)
+    for name in ("sb_neighbour_1", "sb_neighbour_5_distance", "sb_outlier_score", "sb_neighbours"):
+        table = table.append_column(name, pa.array(range(len(table))))
+    pq.write_table(table, tmp_path / "first.parquet")
+    section = finished.catalog.model_copy(update={"path": str(tmp_path / "first.parquet")})
+    left = export_table(finished.model_copy(update={"catalog": section})).column_names
+    assert set(left) - set(export_table(finished).column_names) == {"sb_neighbours"}
+
+
 def test_columns_that_a_second_list_gives_are_exported_with_the_separation_and_its_others_are_not(finished, tmp_path):
     other = tmp_path / "other.csv"
     table = pq.read_table(finished.catalog.path, columns=["ra", "dec"]).slice(0, 2)
