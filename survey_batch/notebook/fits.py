@@ -9,7 +9,7 @@ from survey_batch.core.errors import ConfigurationError
 from survey_batch.images.frame import FrameWcs
 from survey_batch.images.wcs import to_astropy
 from survey_batch.lazy.inputs import refuse_cut
-from survey_batch.notebook.rows import Object, row_of
+from survey_batch.notebook.rows import Object, arranged, row_of
 from survey_batch.results.export.fits_text import escape
 
 if TYPE_CHECKING:
@@ -151,7 +151,8 @@ def _object(ds: "xr.Dataset", which: Object, needed: tuple[str, ...]) -> "xr.Dat
         raise ConfigurationError(
             f"this dataset has no {' and no '.join(missing)}: give {'spectra' if 'mask' in needed else 'cutouts'}"
         )
-    one: xr.Dataset = ds.isel(object=row_of(ds, which)).load()
+    whole = arranged(ds)
+    one: xr.Dataset = whole.isel(object=row_of(whole, which)).load()
     return one
 
 

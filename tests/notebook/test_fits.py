@@ -63,6 +63,13 @@ def test_parts_of_cutouts_have_no_wcs_until_their_reference_pixel_is_moved_too(c
     assert here.separation(there).arcsec < 1e-6
 
 
+def test_objects_may_be_indexed_by_their_ids(cutouts):
+    row = complete(cutouts)
+    name, indexed = str(cutouts.object_id.values[row]), cutouts.set_index(object="object_id")
+    assert sb.to_fits(indexed, name)[0].header["OBJECT"] == name
+    assert sb.wcs(indexed, name).wcs.crpix.tolist() == sb.wcs(cutouts, row).wcs.crpix.tolist()
+
+
 def test_an_id_that_is_not_ascii_is_escaped(cutouts):
     named = cutouts.assign_coords(object_id=("object", np.full(cutouts.sizes["object"], "étoile", object)))
     assert sb.to_fits(named, complete(cutouts))[0].header["OBJECT"] == r"\xe9toile"
