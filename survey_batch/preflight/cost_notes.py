@@ -1,16 +1,13 @@
 """What a person should know of a job's cost before the run: notes that `plan` shows."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from survey_batch.config.sections.cluster import GPU_PHASE
 from survey_batch.core.wording import counted, duration, size
 from survey_batch.planning.plan import Plan
+from survey_batch.preflight.stage_estimate import StageEstimate
 from survey_batch.stages import make_stages
 from survey_batch.store.products import product_exists
-
-if TYPE_CHECKING:
-    from survey_batch.preflight.estimate import StageEstimate
 
 SPARSE = 20
 """If a job fetches more than this many times the bytes of its products, `plan` says what that costs."""
@@ -23,7 +20,7 @@ SHORT_SECONDS = 300.0
 (`cluster.drain_seconds`)."""
 
 
-def few_objects(plan: Plan, costs: Mapping[str, "StageEstimate"]) -> list[str]:
+def few_objects(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
     """Say what an object costs if fields hold few objects: one needs most of a frame, or all of it."""
     usable, fields = plan.size("object") - plan.invalid, plan.size("frame")
     made = sum(costs[stage.name].product_bytes for stage in make_stages(plan.job) if stage.axis == "object")
@@ -45,7 +42,7 @@ def few_objects(plan: Plan, costs: Mapping[str, "StageEstimate"]) -> list[str]:
     ]
 
 
-def long_shards(plan: Plan, costs: Mapping[str, "StageEstimate"]) -> list[str]:
+def long_shards(plan: Plan, costs: Mapping[str, StageEstimate]) -> list[str]:
     """Advise smaller shards if one takes very long and no product has its layout yet."""
     on_gpu = GPU_PHASE if plan.job.cluster.gpu else ""  # what a GPU takes is not known
     stages = [stage for stage in make_stages(plan.job) if stage.axis == "object" and stage.phase != on_gpu]

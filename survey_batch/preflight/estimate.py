@@ -21,6 +21,7 @@ from survey_batch.preflight.downloads import download_seconds
 from survey_batch.preflight.footprint import OTHER_FILES, Footprint, product_footprint
 from survey_batch.preflight.less_room import less_room
 from survey_batch.preflight.phases import Group, make_groups
+from survey_batch.preflight.stage_estimate import StageEstimate
 from survey_batch.stages import Stage, make_stages
 from survey_batch.stages.base import Cost
 from survey_batch.store.products import product_exists, read_status
@@ -38,36 +39,6 @@ measured by `python -m benchmarks`."""
 
 STORED_SHARE_OTHERWISE = 0.95
 """The same ratio for the other products, an estimate."""
-
-
-@dataclass(frozen=True)
-class StageEstimate:
-    """One stage's share of an estimate."""
-
-    stage: str
-    """Name of the stage."""
-    shards: int
-    """Number of shards."""
-    files: int
-    """Files to fetch from the archive."""
-    fetch_bytes: int
-    """Bytes of these files that are fetched."""
-    product_bytes: int
-    """Size of the product, uncompressed."""
-    stored_bytes: int
-    """Its approximate size on disk; 0 if it is not kept."""
-    process_bytes: int
-    """Memory of a worker besides its shards."""
-    worker_bytes: int
-    """Memory for one shard in one thread of a worker."""
-    cpu_seconds: float
-    """CPU time."""
-    start_seconds: float
-    """Time before the first shard, whatever the number of workers."""
-    download_seconds: float
-    """Time to download its files; 0 from a folder."""
-    written: Footprint
-    """Files and folders of the product."""
 
 
 @dataclass(frozen=True)

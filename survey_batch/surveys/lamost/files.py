@@ -18,6 +18,7 @@ from survey_batch.archive.fits_units import Unit, extensions, primary_unit
 from survey_batch.core.arrays import F8, I4
 from survey_batch.core.errors import UnreadableError
 from survey_batch.core.sky import separation_arcsec
+from survey_batch.core.wording import counted
 from survey_batch.spectra.checks import increasing
 from survey_batch.spectra.grid import Spectrum, log_linear_start
 
@@ -225,7 +226,9 @@ def _read_table(units: list[Unit]) -> Spectrum:
     table = named["COADD"]
     row = table.row()
     if len(table.rows()) > 1:
-        raise UnreadableError(f"table COADD has {len(table.rows())} rows, and not the one of a LAMOST spectrum")
+        raise UnreadableError(
+            f"table COADD has {counted(len(table.rows()), 'row')}, and not the one of a LAMOST spectrum"
+        )
     return _spectrum(*(_column(table, row, key) for key in ("FLUX", "IVAR", "ANDMASK", "WAVELENGTH")))
 
 
