@@ -193,8 +193,11 @@ def test_lazy_results_say_how_they_were_made_as_the_batch_s_products_do(predicte
 @pytest.mark.slow
 def test_what_was_cut_from_the_given_dataset_is_part_of_how_the_result_was_made(imaged):
     cutouts = sb.open_product(imaged, "cutouts")
-    inner = sb.features(cutouts.isel(x=slice(1, -1), y=slice(1, -1)))
+    part = cutouts.isel(x=slice(1, -1), y=slice(1, -1))
+    inner = sb.composites(part, bands="irg")
     assert json.loads(inner.attrs["made_with"])["cutouts.size"] == cutouts.sizes["x"] - 2
+    with pytest.raises(ConfigurationError, match="x_object and y_object do not tell what was cut off"):
+        sb.features(part)
 
 
 @pytest.mark.slow
